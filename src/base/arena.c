@@ -1,0 +1,50 @@
+/* See arena.h.  Under AddressSanitizer a poisoned line lies between any two pieces, so that running from one into the
+ * next is caught although both belong to one allocation.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "base/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef AM_REDZONES
+#include <sanitizer/asan_interface.h>
+#endif
+
+void *am_aligned_alloc(size_t n_bytes) {
+    if (n_bytes > SIZE_MAX - AM_ALIGN) return NULL;
+    return aligned_alloc(AM_ALIGN, AM_ROUND_UP(n_bytes ? n_bytes : 1, AM_ALIGN));
+}
+
+void am_aligned_free(void *p) {
+    free(p);
+}
+
+am_status am_arena_open(am_arena *a, size_t cap, const char *what, am_error *err) {
+    *a = (am_arena){ .base = am_aligned_alloc(cap), .cap = cap };
+    if (!a->base) return am_fail_nomem(err, what, cap);
+    memset(a->base, 0, cap);
+#ifdef AM_REDZONES
+    __asan_poison_memory_region(a->base, cap);
+#endif
+    return AM_OK;
+}
+
+void am_arena_close(am_arena *a) {
+#ifdef AM_REDZONES
+    if (a->base) __asan_unpoison_memory_region(a->base, a->cap);
+#endif
+    am_aligned_free(a->base);
+    *a = (am_arena){ 0 };
+}
+
+void *am_arena_take(am_arena *a, size_t n_bytes) {
+    size_t cost = am_arena_cost(n_bytes);
+    if (cost > a->cap - a->used) return NULL;
+    void *p = a->base + a->used;
+    a->used += cost;
+#ifdef AM_REDZONES
+    __asan_unpoison_memory_region(p, n_bytes);
+#endif
+    return p;
+}

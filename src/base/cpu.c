@@ -1,0 +1,67 @@
+/* See cpu.h.  GCC's and Clang's __builtin_cpu_supports() asks CPUID and XGETBV, so an operating system that does not
+ * save the wide registers is seen as a machine without them.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "base/cpu.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Levels in rising order; each includes the flags of the ones before it. */
+static const struct {
+    const char *name;
+    unsigned flags;
+} levels[] = {
+    { "c", 0 },
+    { "avx2", AM_CPU_AVX2 },
+    { "avx512", AM_CPU_AVX2 | AM_CPU_AVX512 },
+};
+#define N_LEVELS (sizeof levels / sizeof levels[0])
+
+unsigned am_cpu_flags(void) {
+    unsigned flags = 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+        flags |= AM_CPU_AVX2;
+    if (flags && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        flags |= AM_CPU_AVX512;
+    if ((flags & AM_CPU_AVX512) && __builtin_cpu_supports("avx512vnni")) flags |= AM_CPU_AVX512VNNI;
+#endif
+    return flags;
+}
+
+am_status am_cpu_mask(const char *best, unsigned *flags, am_error *err) {
+    unsigned have = am_cpu_flags();
+    *flags = have;
+    if (!best || strcmp(best, "auto") == 0) return AM_OK;
+    for (size_t i = 0; i < N_LEVELS; i++) {
+        if (strcmp(best, levels[i].name) != 0) continue;
+        if (levels[i].flags & ~have)
+            return am_fail(err, AM_E_UNSUPPORTED, "this processor has no %s; its best is %s", best, am_cpu_name(have));
+        *flags = have & levels[i].flags;
+        return AM_OK;
+    }
+    return am_fail(err, AM_E_ARG, "unknown instruction set \"%s\"; known are auto, c, avx2, avx512", best);
+}
+
+const char *am_cpu_name(unsigned flags) {
+    const char *name = levels[0].name;
+    for (size_t i = 0; i < N_LEVELS; i++)
+        if ((levels[i].flags & ~flags) == 0) name = levels[i].name;
+    return name;
+}
+
+am_status am_cpu_describe(char *text, size_t cap) {
+    unsigned have = am_cpu_flags();
+    size_t len = 0;
+    if (cap) text[0] = '\0';
+    for (size_t i = 0; i < N_LEVELS; i++) {
+        if (levels[i].flags & ~have) continue;
+        int n = snprintf(text + len, cap - len, "%s%s", len ? "," : "", levels[i].name);
+        if (n < 0 || (size_t)n >= cap - len) return AM_E_LIMIT;
+        len += (size_t)n;
+    }
+    return AM_OK;
+}
