@@ -23,7 +23,7 @@
  * Tolerance of `_c` (which may round twice per step): AM_TOL_GEMM_F32 * sum_k |x w|, relative to f64.
  *
  * Alignment: w 64 bytes; others none.  Over-read: none beyond packed panels.  y may equal residual, not x.
- * scratch: am_gemm_desc.scratch_bytes(m, k) bytes, 64-aligned, contents free. */
+ * scratch: k * nr floats, 64-aligned, contents free; only the f16 form uses it.  f32 may pass NULL. */
 typedef struct am_gemm_args {
     float *y;              /* [m, n], row stride ldy */
     const float *x;        /* [m, k], row stride ldx (smaller than k is fine: overlapping rows of a convolution) */
@@ -43,7 +43,6 @@ typedef struct am_gemm_desc {
     am_gemm_fn *f16; /* w is IEEE half, as uint16_t */
     int nr;          /* channels per panel */
     int m_block;     /* rows a call handles best: callers cut larger m into pieces of this */
-    size_t (*scratch_bytes)(int m, int k);
 } am_gemm_desc;
 
 /* Pack rows of w [n, k] (row stride ldw) into panels; channels past n up to the next multiple of nr become zero.

@@ -1,0 +1,34 @@
+/* The kernel table: everything starts as plain C; each architecture overwrites what it does better.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "kernels/kernels.h"
+
+#include "base/cpu.h"
+#include "kernels/kernels_c.h"
+
+#if defined(__x86_64__)
+#include "kernels/x86/kernels_x86.h"
+
+static void init_x86(am_kernels *k, unsigned flags) {
+    if (!(flags & AM_CPU_AVX2)) return;
+    k->gemm = (am_gemm_desc){ am_gemm_f32f32_avx2, am_gemm_f32f16_avx2, .nr = 16, .m_block = 96 };
+    k->softmax_f32 = am_softmax_f32_avx2;
+    k->layernorm_f32 = am_layernorm_f32_avx2;
+    k->gelu_f32 = am_gelu_f32_avx2;
+    if (!(flags & AM_CPU_AVX512)) return;
+    k->gemm = (am_gemm_desc){ am_gemm_f32f32_avx512, am_gemm_f32f16_avx512, .nr = 32, .m_block = 96 };
+    k->softmax_f32 = am_softmax_f32_avx512;
+    k->layernorm_f32 = am_layernorm_f32_avx512;
+    k->gelu_f32 = am_gelu_f32_avx512;
+}
+#endif
+
+void am_kernels_init(am_kernels *k, unsigned cpu_flags) {
+    k->gemm = (am_gemm_desc){ am_gemm_f32f32_c, am_gemm_f32f16_c, .nr = 8, .m_block = 48 };
+    k->softmax_f32 = am_softmax_f32_c;
+    k->layernorm_f32 = am_layernorm_f32_c;
+    k->gelu_f32 = am_gelu_f32_c;
+#if defined(__x86_64__)
+    init_x86(k, cpu_flags);
+#endif
+}

@@ -1,0 +1,14 @@
+/* The C reference of every kernel.  Contracts: kernels.h.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef AM_KERNELS_KERNELS_C_H
+#define AM_KERNELS_KERNELS_C_H
+
+#include "kernels/kernels.h"
+
+am_gemm_fn am_gemm_f32f32_c, am_gemm_f32f16_c;
+am_softmax_f32_fn am_softmax_f32_c;
+am_layernorm_f32_fn am_layernorm_f32_c;
+am_gelu_f32_fn am_gelu_f32_c;
+
+#endif

@@ -1,0 +1,52 @@
+/* exp, GELU and sums over lanes, written once over v16 (vec16_avx2.h or vec16_avx512.h is included before).
+ *
+ * SPDX-License-Identifier: MIT */
+
+/* e^x for x <= 0 or small positive x; below -87 the result is e^-87, about 1.6e-38, which every caller can take for 0.
+ * x = i ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7 (next term < 2^-27), ln 2 in two parts
+ * (Cody and Waite) so that r is exact.  Error below 2 ulp. */
+INLINE v16 v_exp(v16 x) {
+    x = v_min(v_max(x, v_set(-87.0f)), v_set(88.0f));
+    v16 i = v_round(v_mul(x, v_set(1.44269504f)));
+    v16 r = v_fma(i, v_set(-0.693359375f), x);
+    r = v_fma(i, v_set(2.12194440e-4f), r);
+    v16 p = v_set(1.0f / 5040);
+    p = v_fma(p, r, v_set(1.0f / 720));
+    p = v_fma(p, r, v_set(1.0f / 120));
+    p = v_fma(p, r, v_set(1.0f / 24));
+    p = v_fma(p, r, v_set(1.0f / 6));
+    p = v_fma(p, r, v_set(0.5f));
+    p = v_fma(p, r, v_set(1.0f));
+    p = v_fma(p, r, v_set(1.0f));
+    return v_mul(p, v_pow2(i));
+}
+
+/* x/2 (1 + erf(x/sqrt 2)) = max(x, 0) - |x|/2 erfc(|x|/sqrt 2), with erfc from Abramowitz and Stegun 7.1.26
+ * (absolute error 1.5e-7, and the form keeps the tail of negative x small instead of cancelling). */
+INLINE v16 v_gelu(v16 x) {
+    v16 magnitude = v_abs(x);
+    v16 z = v_mul(magnitude, v_set(0.70710678f));
+    v16 t = v_div(v_set(1.0f), v_fma(z, v_set(0.3275911f), v_set(1.0f)));
+    v16 p = v_set(1.061405429f);
+    p = v_fma(p, t, v_set(-1.453152027f));
+    p = v_fma(p, t, v_set(1.421413741f));
+    p = v_fma(p, t, v_set(-0.284496736f));
+    p = v_fma(p, t, v_set(0.254829592f));
+    v16 erfc = v_mul(v_mul(p, t), v_exp(v_sub(v_zero(), v_mul(z, z))));
+    v16 tail = v_mul(v_mul(magnitude, v_set(0.5f)), erfc);
+    return v_sub(v_max(x, v_zero()), tail);
+}
+
+INLINE float v_sum(v16 a) {
+    __m256 s8 = _mm256_add_ps(v_low8(a), v_high8(a));
+    __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+    __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
+    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+}
+
+INLINE float v_top(v16 a) {
+    __m256 s8 = _mm256_max_ps(v_low8(a), v_high8(a));
+    __m128 s4 = _mm_max_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+    __m128 s2 = _mm_max_ps(s4, _mm_movehl_ps(s4, s4));
+    return _mm_cvtss_f32(_mm_max_ss(s2, _mm_movehdup_ps(s2)));
+}

@@ -1,0 +1,71 @@
+/* softmax, LayerNorm and GELU over v16.  Included once per instruction set with NAME(op) defined.
+ * Sums keep two accumulators of sixteen lanes, so their order does not depend on the width of the registers.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "kernels/x86/math_template.h"
+
+#include <math.h>
+
+TARGET static void softmax_row(float *x, int n, v16 scale) {
+    int whole = n & ~15, rest = n & 15;
+    v16 top = v_set(-INFINITY);
+    for (int i = 0; i < whole; i += 16) top = v_max(top, v_load(x + i));
+    if (rest) top = v_max(top, v_load_part(x + whole, rest, -INFINITY));
+    top = v_set(v_top(top));
+    v16 sum = v_zero();
+    for (int i = 0; i < whole; i += 16) {
+        v16 e = v_exp(v_mul(v_sub(v_load(x + i), top), scale));
+        v_store(x + i, e);
+        sum = v_add(sum, e);
+    }
+    if (rest) {
+        v16 e = v_exp(v_mul(v_sub(v_load_part(x + whole, rest, 0.0f), top), scale));
+        v_store_part(x + whole, e, rest);
+        sum = v_add(sum, v_keep_part(e, rest));
+    }
+    v16 inverse = v_set(1.0f / v_sum(sum));
+    for (int i = 0; i < whole; i += 16) v_store(x + i, v_mul(v_load(x + i), inverse));
+    if (rest) v_store_part(x + whole, v_mul(v_load_part(x + whole, rest, 0.0f), inverse), rest);
+}
+
+TARGET void NAME(softmax_f32)(float *x, ptrdiff_t ldx, int m, int n, float scale) {
+    for (int row = 0; row < m; row++) softmax_row(x + row * ldx, n, v_set(scale));
+}
+
+TARGET static void layernorm_row(float *y, const float *x, const float *gamma, const float *beta, int n) {
+    int whole = n & ~15, rest = n & 15;
+    v16 sum = v_zero();
+    for (int i = 0; i < whole; i += 16) sum = v_add(sum, v_load(x + i));
+    if (rest) sum = v_add(sum, v_load_part(x + whole, rest, 0.0f));
+    float mean = v_sum(sum) / (float)n;
+    v16 centre = v_set(mean);
+    v16 squares = v_zero();
+    for (int i = 0; i < whole; i += 16) {
+        v16 d = v_sub(v_load(x + i), centre);
+        squares = v_fma(d, d, squares);
+    }
+    if (rest) {
+        v16 d = v_keep_part(v_sub(v_load_part(x + whole, rest, 0.0f), centre), rest);
+        squares = v_fma(d, d, squares);
+    }
+    v16 inverse = v_set(1.0f / sqrtf(v_sum(squares) / (float)n + 1e-5f));
+    for (int i = 0; i < whole; i += 16) {
+        v16 unit = v_mul(v_sub(v_load(x + i), centre), inverse);
+        v_store(y + i, v_fma(unit, v_load(gamma + i), v_load(beta + i)));
+    }
+    if (rest) {
+        v16 unit = v_mul(v_sub(v_load_part(x + whole, rest, 0.0f), centre), inverse);
+        v16 scaled = v_fma(unit, v_load_part(gamma + whole, rest, 0.0f), v_load_part(beta + whole, rest, 0.0f));
+        v_store_part(y + whole, scaled, rest);
+    }
+}
+
+TARGET void NAME(layernorm_f32)(float *y, const float *x, const float *gamma, const float *beta, int m, int n) {
+    for (int row = 0; row < m; row++) layernorm_row(y + (ptrdiff_t)row * n, x + (ptrdiff_t)row * n, gamma, beta, n);
+}
+
+TARGET void NAME(gelu_f32)(float *y, const float *x, int n) {
+    int whole = n & ~15, rest = n & 15;
+    for (int i = 0; i < whole; i += 16) v_store(y + i, v_gelu(v_load(x + i)));
+    if (rest) v_store_part(y + whole, v_gelu(v_load_part(x + whole, rest, 0.0f)), rest);
+}
