@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #ifdef AM_REDZONES
 #include <sanitizer/asan_interface.h>
@@ -21,9 +21,12 @@ void am_aligned_free(void *p) {
 }
 
 am_status am_arena_open(am_arena *a, size_t cap, const char *what, am_error *err) {
-    *a = (am_arena){ .base = am_aligned_alloc(cap), .cap = cap };
-    if (!a->base) return am_fail_nomem(err, what, cap);
-    memset(a->base, 0, cap);
+    *a = (am_arena){ 0 };
+    /* calloc, not aligned_alloc and memset: pages nobody touches then cost no memory. */
+    a->block = cap <= SIZE_MAX - AM_ALIGN ? calloc(1, cap + AM_ALIGN) : NULL;
+    if (!a->block) return am_fail_nomem(err, what, cap);
+    a->base = (char *)AM_ROUND_UP((uintptr_t)a->block, AM_ALIGN);
+    a->cap = cap;
 #ifdef AM_REDZONES
     __asan_poison_memory_region(a->base, cap);
 #endif
@@ -34,7 +37,7 @@ void am_arena_close(am_arena *a) {
 #ifdef AM_REDZONES
     if (a->base) __asan_unpoison_memory_region(a->base, a->cap);
 #endif
-    am_aligned_free(a->base);
+    free(a->block);
     *a = (am_arena){ 0 };
 }
 

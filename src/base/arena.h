@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 typedef struct am_arena {
+    void *block; /* what was allocated; base is its first aligned byte */
     char *base;
     size_t cap, used;
 } am_arena;

@@ -12,8 +12,7 @@ static inline float am_half_to_float(uint16_t h) {
     uint32_t exponent = (h >> 10) & 31, fraction = h & 1023, bits;
     if (exponent == 31) bits = sign | 0x7f800000 | fraction << 13;
     else if (exponent) bits = sign | (exponent + 112) << 23 | fraction << 13;
-    else { /* zero or subnormal: the fraction counts units of 2^-24 */
-        float f = (float)fraction * 0x1p-24f;
+    else { /* zero or subnormal: the fraction counts units of 2^-24 */ float f = (float)fraction * 0x1p-24f;
         memcpy(&bits, &f, 4);
         bits |= sign;
     }
@@ -27,9 +26,9 @@ static inline uint16_t am_half_from_float(float f) {
     memcpy(&bits, &f, 4);
     uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
     bits &= 0x7fffffff;
-    if (bits > 0x7f800000) return sign | 0x7e00;   /* NaN */
-    if (bits >= 0x477ff000) return sign | 0x7c00;  /* rounds to 65536 or beyond */
-    if (bits < 0x38800000) {                       /* below 2^-14: let the adder round to units of 2^-24 */
+    if (bits > 0x7f800000) return sign | 0x7e00;  /* NaN */
+    if (bits >= 0x477ff000) return sign | 0x7c00; /* rounds to 65536 or beyond */
+    if (bits < 0x38800000) {                      /* below 2^-14: let the adder round to units of 2^-24 */
         float magnitude;
         memcpy(&magnitude, &bits, 4);
         magnitude += 0.5f; /* the unit of 0.5's last place is 2^-24 */

@@ -17,9 +17,15 @@ typedef struct v16 {
 #define V_EACH1(f) ((v16){ f(a.lo), f(a.hi) })
 #define V_EACH2(f) ((v16){ f(a.lo, b.lo), f(a.hi, b.hi) })
 
-INLINE v16 v_zero(void) { return (v16){ _mm256_setzero_ps(), _mm256_setzero_ps() }; }
-INLINE v16 v_set(float x) { return (v16){ _mm256_set1_ps(x), _mm256_set1_ps(x) }; }
-INLINE v16 v_load(const float *p) { return (v16){ _mm256_loadu_ps(p), _mm256_loadu_ps(p + 8) }; }
+INLINE v16 v_zero(void) {
+    return (v16){ _mm256_setzero_ps(), _mm256_setzero_ps() };
+}
+INLINE v16 v_set(float x) {
+    return (v16){ _mm256_set1_ps(x), _mm256_set1_ps(x) };
+}
+INLINE v16 v_load(const float *p) {
+    return (v16){ _mm256_loadu_ps(p), _mm256_loadu_ps(p + 8) };
+}
 INLINE v16 v_load_half(const uint16_t *p) {
     return (v16){ _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)),
                   _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8))) };
@@ -47,25 +53,51 @@ INLINE v16 v_keep_part(v16 a, int count) {
     return (v16){ _mm256_and_ps(a.lo, _mm256_castsi256_ps(v_first8(count))),
                   _mm256_and_ps(a.hi, _mm256_castsi256_ps(v_first8(count - 8))) };
 }
-INLINE v16 v_add(v16 a, v16 b) { return V_EACH2(_mm256_add_ps); }
-INLINE v16 v_sub(v16 a, v16 b) { return V_EACH2(_mm256_sub_ps); }
-INLINE v16 v_mul(v16 a, v16 b) { return V_EACH2(_mm256_mul_ps); }
-INLINE v16 v_div(v16 a, v16 b) { return V_EACH2(_mm256_div_ps); }
-INLINE v16 v_max(v16 a, v16 b) { return V_EACH2(_mm256_max_ps); }
-INLINE v16 v_min(v16 a, v16 b) { return V_EACH2(_mm256_min_ps); }
+INLINE v16 v_add(v16 a, v16 b) {
+    return V_EACH2(_mm256_add_ps);
+}
+INLINE v16 v_sub(v16 a, v16 b) {
+    return V_EACH2(_mm256_sub_ps);
+}
+INLINE v16 v_mul(v16 a, v16 b) {
+    return V_EACH2(_mm256_mul_ps);
+}
+INLINE v16 v_div(v16 a, v16 b) {
+    return V_EACH2(_mm256_div_ps);
+}
+INLINE v16 v_max(v16 a, v16 b) {
+    return V_EACH2(_mm256_max_ps);
+}
+INLINE v16 v_min(v16 a, v16 b) {
+    return V_EACH2(_mm256_min_ps);
+}
 INLINE v16 v_fma(v16 a, v16 b, v16 c) {
     return (v16){ _mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi) };
 }
-INLINE __m256 v_abs8(__m256 a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
-INLINE v16 v_abs(v16 a) { return V_EACH1(v_abs8); }
-INLINE __m256 v_round8(__m256 a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-INLINE v16 v_round(v16 a) { return V_EACH1(v_round8); }
+INLINE __m256 v_abs8(__m256 a) {
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+INLINE v16 v_abs(v16 a) {
+    return V_EACH1(v_abs8);
+}
+INLINE __m256 v_round8(__m256 a) {
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+INLINE v16 v_round(v16 a) {
+    return V_EACH1(v_round8);
+}
 INLINE __m256 v_pow2_8(__m256 a) {
     __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
     return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
 }
-INLINE v16 v_pow2(v16 a) { return V_EACH1(v_pow2_8); }
-INLINE __m256 v_low8(v16 a) { return a.lo; }
-INLINE __m256 v_high8(v16 a) { return a.hi; }
+INLINE v16 v_pow2(v16 a) {
+    return V_EACH1(v_pow2_8);
+}
+INLINE __m256 v_low8(v16 a) {
+    return a.lo;
+}
+INLINE __m256 v_high8(v16 a) {
+    return a.hi;
+}
 
 #endif

@@ -13,33 +13,71 @@
 
 typedef __m512 v16;
 
-INLINE v16 v_zero(void) { return _mm512_setzero_ps(); }
-INLINE v16 v_set(float x) { return _mm512_set1_ps(x); }
-INLINE v16 v_load(const float *p) { return _mm512_loadu_ps(p); }
-INLINE v16 v_load_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
-INLINE void v_store(float *p, v16 a) { _mm512_storeu_ps(p, a); }
-INLINE __mmask16 v_first(int count) { return (__mmask16)((1u << count) - 1); }
+INLINE v16 v_zero(void) {
+    return _mm512_setzero_ps();
+}
+INLINE v16 v_set(float x) {
+    return _mm512_set1_ps(x);
+}
+INLINE v16 v_load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+INLINE v16 v_load_half(const uint16_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+INLINE void v_store(float *p, v16 a) {
+    _mm512_storeu_ps(p, a);
+}
+INLINE __mmask16 v_first(int count) {
+    return (__mmask16)((1u << count) - 1);
+}
 /* The first `count` (0..16) elements; the others read as `other` and are not touched in memory. */
 INLINE v16 v_load_part(const float *p, int count, float other) {
     return _mm512_mask_loadu_ps(_mm512_set1_ps(other), v_first(count), p);
 }
-INLINE void v_store_part(float *p, v16 a, int count) { _mm512_mask_storeu_ps(p, v_first(count), a); }
-INLINE v16 v_keep_part(v16 a, int count) { return _mm512_maskz_mov_ps(v_first(count), a); }
-INLINE v16 v_add(v16 a, v16 b) { return _mm512_add_ps(a, b); }
-INLINE v16 v_sub(v16 a, v16 b) { return _mm512_sub_ps(a, b); }
-INLINE v16 v_mul(v16 a, v16 b) { return _mm512_mul_ps(a, b); }
-INLINE v16 v_div(v16 a, v16 b) { return _mm512_div_ps(a, b); }
-INLINE v16 v_max(v16 a, v16 b) { return _mm512_max_ps(a, b); }
-INLINE v16 v_min(v16 a, v16 b) { return _mm512_min_ps(a, b); }
-INLINE v16 v_fma(v16 a, v16 b, v16 c) { return _mm512_fmadd_ps(a, b, c); }
-INLINE v16 v_abs(v16 a) { return _mm512_abs_ps(a); }
-INLINE v16 v_round(v16 a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE void v_store_part(float *p, v16 a, int count) {
+    _mm512_mask_storeu_ps(p, v_first(count), a);
+}
+INLINE v16 v_keep_part(v16 a, int count) {
+    return _mm512_maskz_mov_ps(v_first(count), a);
+}
+INLINE v16 v_add(v16 a, v16 b) {
+    return _mm512_add_ps(a, b);
+}
+INLINE v16 v_sub(v16 a, v16 b) {
+    return _mm512_sub_ps(a, b);
+}
+INLINE v16 v_mul(v16 a, v16 b) {
+    return _mm512_mul_ps(a, b);
+}
+INLINE v16 v_div(v16 a, v16 b) {
+    return _mm512_div_ps(a, b);
+}
+INLINE v16 v_max(v16 a, v16 b) {
+    return _mm512_max_ps(a, b);
+}
+INLINE v16 v_min(v16 a, v16 b) {
+    return _mm512_min_ps(a, b);
+}
+INLINE v16 v_fma(v16 a, v16 b, v16 c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+INLINE v16 v_abs(v16 a) {
+    return _mm512_abs_ps(a);
+}
+INLINE v16 v_round(v16 a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 /* 2^a for integral a in -126..127 */
 INLINE v16 v_pow2(v16 a) {
     __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(127));
     return _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23));
 }
-INLINE __m256 v_low8(v16 a) { return _mm512_castps512_ps256(a); }
-INLINE __m256 v_high8(v16 a) { return _mm512_extractf32x8_ps(a, 1); }
+INLINE __m256 v_low8(v16 a) {
+    return _mm512_castps512_ps256(a);
+}
+INLINE __m256 v_high8(v16 a) {
+    return _mm512_extractf32x8_ps(a, 1);
+}
 
 #endif
