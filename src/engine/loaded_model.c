@@ -1,0 +1,131 @@
+/* Opening a model: the checked file becomes prepared weights and a vocabulary, then the file is let go.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "engine/loaded_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+
+/* Model sizes as published; large-v1, v2 and v3 differ in n_mels and n_vocab only. */
+static const struct {
+    const char *name;
+    int n_state, n_audio_layer, n_text_layer;
+} sizes[] = {
+    { "tiny", 384, 4, 4 },      { "base", 512, 6, 6 },     { "small", 768, 12, 12 },
+    { "medium", 1024, 24, 24 }, { "large", 1280, 32, 32 }, { "turbo", 1280, 32, 4 },
+};
+
+const char *am_dims_size_name(const am_dims *d) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (d->n_audio_state == sizes[i].n_state && d->n_audio_layer == sizes[i].n_audio_layer &&
+            d->n_text_layer == sizes[i].n_text_layer)
+            return sizes[i].name;
+    return "custom";
+}
+
+static am_status check_config(const am_model_config *cfg, unsigned *cpu_flags, am_error *err) {
+    if (!cfg || !cfg->path || !*cfg->path) return am_fail(err, AM_E_ARG, "no model was named");
+    if (cfg->compute && strcmp(cfg->compute, "auto") != 0 && strcmp(cfg->compute, "f32") != 0)
+        return am_fail(err, AM_E_ARG, "unknown compute type \"%s\"; known are auto and f32", cfg->compute);
+    return am_cpu_mask(cfg->cpu, cpu_flags, err);
+}
+
+/* The model's own list, or Whisper's for its vocabulary. */
+static am_status take_suppress_list(am_model *m, const am_weights *w, am_error *err) {
+    int n = w->n_suppress ? w->n_suppress : am_vocabulary_default_suppress(m->vocabulary, NULL, 0);
+    m->suppress = malloc((size_t)(n ? n : 1) * sizeof *m->suppress);
+    if (!m->suppress) return am_fail_nomem(err, "the list of suppressed tokens", (size_t)n * sizeof *m->suppress);
+    m->n_suppress = n;
+    if (w->n_suppress) memcpy(m->suppress, w->suppress, (size_t)n * sizeof *m->suppress);
+    else am_vocabulary_default_suppress(m->vocabulary, m->suppress, n);
+    return AM_OK;
+}
+
+static uint64_t count_parameters(const am_dims *d) {
+    uint64_t a = (uint64_t)d->n_audio_state, t = (uint64_t)d->n_text_state;
+    uint64_t attention_a = 4 * a * a + 3 * a, attention_t = 4 * t * t + 3 * t;
+    uint64_t encoder_layer = attention_a + 8 * a * a + 5 * a + 4 * a;
+    uint64_t decoder_layer = 2 * attention_t + 8 * t * t + 5 * t + 6 * t;
+    return a * (uint64_t)d->n_mels * 3 + a + a * a * 3 + a + (uint64_t)d->n_audio_layer * encoder_layer + 2 * a +
+           ((uint64_t)d->n_vocab + (uint64_t)d->n_text_ctx) * t + (uint64_t)d->n_text_layer * decoder_layer + 2 * t;
+}
+
+static am_status fill(am_model *m, const am_weights *w, const am_model_config *cfg, am_error *err) {
+    m->dims = w->dims;
+    m->format = w->format;
+    m->ops = &am_backend_cpu;
+    m->n_parameters = count_parameters(&w->dims);
+    am_status status = am_vocabulary_open(&m->vocabulary, w->vocab.n_tokens, w->vocab.offset, w->vocab.bytes, err);
+    if (status == AM_OK) status = take_suppress_list(m, w, err);
+    am_pool *pool = NULL;
+    if (status == AM_OK) status = am_pool_open(&pool, cfg->n_threads, err);
+    if (status == AM_OK) {
+        am_prepare_config prepare = { .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
+        status = m->ops->prepare(&m->prepared, w, &prepare, err);
+    }
+    am_pool_close(&pool);
+    return status;
+}
+
+void am_model_config_init(am_model_config *cfg) {
+    *cfg = (am_model_config){ .struct_size = sizeof *cfg };
+}
+
+am_status am_model_open(am_model **model, const am_model_config *cfg, am_error *err) {
+    if (!model) return am_fail(err, AM_E_ARG, "am_model_open: model is NULL");
+    *model = NULL;
+    am_error_clear(err);
+    unsigned cpu_flags;
+    am_status status = check_config(cfg, &cpu_flags, err);
+    if (status != AM_OK) return status;
+    am_model *m = calloc(1, sizeof *m);
+    if (!m) return am_fail_nomem(err, "a model", sizeof *m);
+    m->cpu_flags = cpu_flags;
+    am_weights *w = NULL;
+    status = am_weights_open(&w, cfg->path, &cfg->logger, err);
+    if (status == AM_OK) status = fill(m, w, cfg, err);
+    am_weights_close(&w);
+    if (status != AM_OK) am_model_close(&m);
+    *model = m;
+    return status;
+}
+
+void am_model_close(am_model **model) {
+    if (!model || !*model) return;
+    am_model *m = *model;
+    if (m->prepared) m->ops->release(&m->prepared);
+    am_vocabulary_close(&m->vocabulary);
+    free(m->suppress);
+    free(m);
+    *model = NULL;
+}
+
+am_status am_model_info_get(const am_model *m, am_model_info *info) {
+    if (!m || !info || info->struct_size < sizeof *info) return AM_E_ARG;
+    const am_dims *d = &m->dims;
+    const am_specials *s = am_vocabulary_specials(m->vocabulary);
+    *info = (am_model_info){
+        .struct_size = info->struct_size,
+        .format = m->format,
+        .size = am_dims_size_name(d),
+        .compute = "f32",
+        .cpu = am_cpu_name(m->cpu_flags),
+        .n_mels = d->n_mels,
+        .n_vocab = d->n_vocab,
+        .n_languages = s->n_languages,
+        .n_audio_ctx = d->n_audio_ctx,
+        .n_audio_state = d->n_audio_state,
+        .n_audio_head = d->n_audio_head,
+        .n_audio_layer = d->n_audio_layer,
+        .n_text_ctx = d->n_text_ctx,
+        .n_text_state = d->n_text_state,
+        .n_text_head = d->n_text_head,
+        .n_text_layer = d->n_text_layer,
+        .is_multilingual = s->multilingual,
+        .n_parameters = m->n_parameters,
+        .weight_bytes = m->ops->prepared_bytes(m->prepared),
+    };
+    return AM_OK;
+}

@@ -1,0 +1,26 @@
+/* What am_model is inside: a backend's prepared weights, the vocabulary, and the lists that steer decoding.
+ * Immutable once open; shared by sessions.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef AM_ENGINE_LOADED_MODEL_H
+#define AM_ENGINE_LOADED_MODEL_H
+
+#include "backend/backend.h"
+#include "text/vocabulary.h"
+
+struct am_model {
+    am_dims dims;
+    const char *format; /* static */
+    unsigned cpu_flags;
+    const am_backend_ops *ops;
+    am_prepared *prepared;
+    am_vocabulary *vocabulary;
+    int32_t *suppress; /* tokens never to be sampled, the timestamp rules' own aside */
+    int n_suppress;
+    uint64_t n_parameters;
+};
+
+/* "base", "large", ...: the published size with these dimensions, or "custom". */
+const char *am_dims_size_name(const am_dims *d);
+
+#endif

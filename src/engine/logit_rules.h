@@ -1,0 +1,31 @@
+/* Which tokens may come next.  Rules set the logits of forbidden tokens to minus infinity, in place.
+ * Source: openai/whisper decoding.py (SuppressBlank, SuppressTokens, ApplyTimestampRules).
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef AM_ENGINE_LOGIT_RULES_H
+#define AM_ENGINE_LOGIT_RULES_H
+
+#include <stdbool.h>
+
+#include "text/vocabulary.h"
+
+typedef struct am_logit_rules {
+    const am_specials *specials;
+    const int32_t *suppress; /* tokens never allowed */
+    int n_suppress;
+    int n_vocab;
+    int32_t blank;             /* the token " ", not allowed first; -1 when the vocabulary has none */
+    bool timestamps;           /* segments carry times; else timestamp tokens are never allowed */
+    int max_initial_timestamp; /* in steps of 0.02 s: the first segment begins no later */
+} am_logit_rules;
+
+/* tokens[n]: what was sampled in this window so far. */
+void am_logit_rules_apply(const am_logit_rules *r, const int32_t *tokens, int n, float *logits);
+
+/* log(sum(exp(x))); minus infinity when all are. */
+float am_log_sum_exp(const float *x, int n);
+
+/* Index of the greatest, the first of equals. */
+int am_arg_max(const float *x, int n);
+
+#endif
