@@ -35,7 +35,7 @@ typedef struct am_json {
     size_t len, pos;
     const char *str; /* of the last KEY or STRING */
     size_t str_len;
-    double number;
+    double number;     /* always finite: a number too large for a double is an error */
     const char *error; /* what is wrong, static */
     int depth;
     unsigned char stack[AM_JSON_MAX_DEPTH]; /* private */
@@ -45,7 +45,8 @@ typedef struct am_json {
 void am_json_init(am_json *j, const char *text, size_t len);
 am_json_token am_json_next(am_json *j);
 
-/* Skip the value that comes next (after a KEY), or the rest of the container whose opening token was `t`. */
+/* After a KEY, skip its value; anywhere else, skip to the end of the innermost open container (so right after an opening
+ * token, all of that container).  Returns the last token read: the scalar, the closing token, or AM_JSON_ERROR. */
 am_json_token am_json_skip(am_json *j);
 
 /* The last KEY or STRING is exactly `text` (compared raw). */
