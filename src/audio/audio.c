@@ -152,7 +152,8 @@ static void skip_in_source(am_audio *a) {
 static size_t drop_frames(am_audio *a, size_t n) {
     if (a->skip_frames == 0) return 0;
     if (a->source->sample_rate != a->rate) {
-        a->skip += (uint64_t)llround((double)a->skip_frames * AM_SAMPLE_RATE / a->rate);
+        a->skip +=
+            a->skip_frames * AM_SAMPLE_RATE / (uint64_t)a->rate; /* rounded down: each stretch rounds its length up */
         a->skip_frames = 0;
         return 0;
     }

@@ -311,12 +311,25 @@ static am_status open_format(decoder *d, am_error *err) {
     return rc < 0 ? fail_format(d, rc, err) : AM_OK;
 }
 
+/* FFmpeg takes any text for a film in letters, or for subtitles: that is no media file to us. */
+static bool is_media(const AVFormatContext *format) {
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        const AVCodecParameters *par = format->streams[i]->codecpar;
+        bool is_text_art = par->codec_id == AV_CODEC_ID_ANSI || par->codec_id == AV_CODEC_ID_BINTEXT ||
+                           par->codec_id == AV_CODEC_ID_XBIN || par->codec_id == AV_CODEC_ID_IDF;
+        if (par->codec_type == AVMEDIA_TYPE_AUDIO || (par->codec_type == AVMEDIA_TYPE_VIDEO && !is_text_art))
+            return true;
+    }
+    return false;
+}
+
 static am_status choose_stream(decoder *d, const AVCodec **codec, am_error *err) {
     const char *label = am_input_label(d->in);
     int rc = av_find_best_stream(d->format, AVMEDIA_TYPE_AUDIO, -1, -1, codec, 0);
     if (rc == AVERROR_DECODER_NOT_FOUND)
         return am_fail(err, AM_E_UNSUPPORTED, "%s has audio in a codec this FFmpeg cannot decode", label);
     if (am_input_failed(d->in)) return am_input_fail(d->in, err);
+    if (rc < 0 && !is_media(d->format)) return fail_format(d, AVERROR_INVALIDDATA, err);
     if (rc < 0) return am_fail(err, AM_E_NO_AUDIO, "%s (%s) has no audio stream", label, d->base.container);
     d->stream = rc;
     for (int i = 0; i < (int)d->format->nb_streams; i++)
@@ -349,10 +362,7 @@ static int64_t total_frames(const decoder *d) {
 static am_status first_frame(decoder *d, am_error *err) {
     d->message[0] = '\0';
     if (next_frame(d) == 0) return check_frame(d, err);
-    if (am_input_failed(d->in)) return am_input_fail(d->in, err);
-    if (d->n_bad || d->read_error)
-        return am_fail(err, AM_E_FORMAT, "%s is not a media file that can be read: nothing in it decodes as %s (%s)",
-                       am_input_label(d->in), d->base.codec, complaint(d, AVERROR_INVALIDDATA));
+    if (am_input_failed(d->in) || d->n_bad || d->read_error) return fail_format(d, AVERROR_INVALIDDATA, err);
     return am_fail(err, AM_E_NO_AUDIO, "%s holds no audio samples", am_input_label(d->in));
 }
 
