@@ -4,6 +4,7 @@
 #include "support/check.h"
 
 #include <float.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "support/locale.h"
 #include "text/writer.h"
 
 enum { MAX_SEGMENTS = 16, MAX_TOKENS = 16 };
@@ -307,12 +309,28 @@ static void numbers_as_python_writes_them(void **state) {
     expect_number(16777216, true, "16777216.0");
 }
 
+static void numbers_do_not_depend_on_the_locale(void **state) {
+    if (!am_test_decimal_comma()) return;
+    am_segment s = { .start = 1.25, .end = 2.5, .text = "", .temperature = 0.2f };
+    expect_output("json", &s, NULL,
+                  "{\"text\": \"\", \"segments\": [{\"id\": 0, \"seek\": 0, \"start\": 1.25, \"end\": 2.5, "
+                  "\"text\": \"\", \"tokens\": [], \"temperature\": 0.2, \"avg_logprob\": 0.0, "
+                  "\"compression_ratio\": 0.0, \"no_speech_prob\": 0.0}], \"language\": null, "
+                  "\"language_probs\": [], \"duration\": null}");
+    setlocale(LC_NUMERIC, "C");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_python_writes_them),       cmocka_unit_test(whole_without_segments),
-        cmocka_unit_test(survives_odd_times),          cmocka_unit_test(survives_odd_text),
-        cmocka_unit_test(json_is_valid_for_any_bytes), cmocka_unit_test(stops_when_the_sink_fails),
-        cmocka_unit_test(refuses_bad_configurations),  cmocka_unit_test(numbers_as_python_writes_them),
+        cmocka_unit_test(as_python_writes_them),
+        cmocka_unit_test(whole_without_segments),
+        cmocka_unit_test(survives_odd_times),
+        cmocka_unit_test(survives_odd_text),
+        cmocka_unit_test(json_is_valid_for_any_bytes),
+        cmocka_unit_test(stops_when_the_sink_fails),
+        cmocka_unit_test(refuses_bad_configurations),
+        cmocka_unit_test(numbers_as_python_writes_them),
+        cmocka_unit_test(numbers_do_not_depend_on_the_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
