@@ -329,7 +329,8 @@ AM_API const char *am_writer_format(size_t index);
 
 /* Returns AM_OK; AM_E_ARG (unknown format: the sentence lists them); AM_E_NOMEM; AM_E_IO.  Since 0.1. */
 AM_API am_status am_writer_open(am_writer **writer, const am_writer_config *cfg, am_error *err);
-/* Write one segment.  Returns AM_OK; AM_E_IO (once the sink failed nothing more is written); AM_E_NOMEM.  Since 0.1. */
+/* Write one segment.  Returns AM_OK; AM_E_IO (once the sink failed nothing more is written); AM_E_STATE (after finish);
+ * AM_E_NOMEM or AM_E_LIMIT (over 1 GiB): the output lacks this segment and stays well-formed.  Since 0.1. */
 AM_API am_status am_writer_segment(am_writer *writer, const am_segment *segment);
 /* Write the end; `info` may be NULL.  To be called once, also after an interruption, so that the file is whole. */
 AM_API am_status am_writer_finish(am_writer *writer, const am_transcript_info *info);
