@@ -149,7 +149,7 @@ static bool is_f16(float x) {
 }
 
 static void test_is_f16(void **state) {
-    const float yes[] = { 0, -0.0f, 1, -65504, 0x1p-14f, 0x1p-24f, 0x1.ffcp-15f, 3 * 0x1p-24f, 0.333251953125f };
+    const float yes[] = { 0, -0.0f, 1, -65504, 0x1p-14f, 0x1p-24f, 0x1.ff8p-15f, 3 * 0x1p-24f, 0.333251953125f };
     const float no[] = { 65536, 1.0f + 0x1p-11f, 0x1p-25f, 0x1.8p-24f, 1e-30f, 0x1p-149f, INFINITY, NAN, 0.1f };
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) assert_true(is_f16(yes[i]));
     for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) assert_false(is_f16(no[i]));
