@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "model/tensors.h"
+#include "text/language.h"
 
 #define NOT_SEEN UINT32_MAX
 
@@ -72,7 +73,7 @@ static void name_special(int n_tokens, int token, char name[32]) {
     if (at < 2) {
         snprintf(name, 32, "<|%s|>", at == 0 ? "endoftext" : "startoftranscript");
     } else if (at - 2 < n_languages) {
-        snprintf(name, 32, "<|language %d|>", at - 2);
+        snprintf(name, 32, "<|%.8s|>", am_language_code(at - 2));
     } else if (at - 2 - n_languages < n_after) {
         snprintf(name, 32, "<|%s|>", after_languages[at - 2 - n_languages]);
     } else {

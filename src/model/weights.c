@@ -32,11 +32,24 @@ static const struct {
     { "<", "a web page or XML" },
 };
 
+/* A safetensors file begins with the length of its JSON header. */
+static bool is_safetensors(const am_mapping *m) {
+    return m->len > 8 && m->data[8] == '{' && am_load_u64(m->data) < MODEL_FILE_MAX;
+}
+
 static bool is_ctranslate2(const am_mapping *m) {
     return m->len >= 6 && am_load_u32(m->data) <= 64 && m->data[3] == 0;
 }
 
 static reader_fn *choose_reader(am_weights *w, const am_mapping *m, am_error *err) {
+    if (m->len >= 4 && am_load_u32(m->data) == 0x67676d6c) {
+        w->format = "ggml";
+        return am_ggml_read;
+    }
+    if (is_safetensors(m)) {
+        w->format = "safetensors";
+        return am_safetensors_read;
+    }
     if (is_ctranslate2(m)) {
         w->format = "ctranslate2";
         return am_ctranslate2_read;
@@ -46,7 +59,8 @@ static reader_fn *choose_reader(am_weights *w, const am_mapping *m, am_error *er
         size_t len = strlen(foreign[i].magic);
         if (m->len >= len && memcmp(m->data, foreign[i].magic, len) == 0) what = foreign[i].what;
     }
-    am_fail(err, AM_E_MODEL, "%s: not a Whisper model: %s (CTranslate2 is read)", m->shown, what);
+    am_fail(err, AM_E_MODEL, "%s: not a Whisper model: %s (CTranslate2, ggml and safetensors are read)", m->shown,
+            what);
     return NULL;
 }
 
@@ -92,7 +106,8 @@ static am_status read_model(am_weights *w, am_source *s, const char *path, am_er
     size_t len = strlen(file), index_len = strlen(".index.json");
     reader_fn *reader;
     if (len > index_len && strcmp(file + len - index_len, ".index.json") == 0) {
-        return am_fail(err, AM_E_MODEL, "%s: safetensors in several files are not read", s->files[0].shown);
+        w->format = "safetensors";
+        reader = am_safetensors_read;
     } else {
         reader = choose_reader(w, &s->files[0], err);
         if (!reader) return AM_E_MODEL;
