@@ -20,8 +20,7 @@ void am_buf_clear(am_buf *b) {
     if (b->data) b->data[0] = '\0';
 }
 
-/* Room for `len` more bytes and the NUL. */
-static am_status reserve(am_buf *b, size_t len) {
+am_status am_buf_reserve(am_buf *b, size_t len) {
     if (b->status != AM_OK) return b->status;
     if (len > b->max - b->len) return b->status = AM_E_LIMIT;
     size_t need = b->len + len + 1;
@@ -36,7 +35,7 @@ static am_status reserve(am_buf *b, size_t len) {
 }
 
 am_status am_buf_add(am_buf *b, const void *bytes, size_t len) {
-    if (reserve(b, len) != AM_OK) return b->status;
+    if (am_buf_reserve(b, len) != AM_OK) return b->status;
     if (len) memcpy(b->data + b->len, bytes, len);
     b->len += len;
     b->data[b->len] = '\0';
@@ -56,7 +55,7 @@ am_status am_buf_add_fmt(am_buf *b, const char *fmt, ...) {
     va_start(args, fmt);
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, fmt, args);
-    if (len >= 0 && reserve(b, (size_t)len) == AM_OK) {
+    if (len >= 0 && am_buf_reserve(b, (size_t)len) == AM_OK) {
         vsnprintf(b->data + b->len, (size_t)len + 1, fmt, again);
         b->len += (size_t)len;
     }

@@ -21,6 +21,9 @@ void am_buf_init(am_buf *b, size_t max_len);
 void am_buf_free(am_buf *b);
 void am_buf_clear(am_buf *b); /* forget the content and the failure, keep the memory */
 
+/* Room for len more bytes: additions of that much neither fail nor move data.  Returns b->status. */
+am_status am_buf_reserve(am_buf *b, size_t len);
+
 /* Each returns b->status: AM_OK, AM_E_NOMEM or AM_E_LIMIT. */
 am_status am_buf_add(am_buf *b, const void *bytes, size_t len);
 am_status am_buf_add_str(am_buf *b, const char *text);

@@ -19,6 +19,8 @@
 #define COMPRESSION_THRESHOLD 2.4f
 
 #define MAX_TEXT_BYTES (1u << 20)
+/* A window's text with every byte repaired to three: taken up front so that decoding allocates nothing. */
+#define USUAL_TEXT_BYTES (1u << 16)
 
 struct am_session {
     const am_model *model;
@@ -110,7 +112,8 @@ static am_status take_memory(am_session *s, am_error *err) {
     s->result.tokens = malloc(n_sampled * sizeof *s->result.tokens);
     s->spans = malloc(n_sampled * sizeof *s->spans);
     am_buf_init(&s->text, MAX_TEXT_BYTES);
-    if (s->mel && s->encoded && s->previous && s->result.tokens && s->spans) return AM_OK;
+    am_status status = am_buf_reserve(&s->text, USUAL_TEXT_BYTES);
+    if (status == AM_OK && s->mel && s->encoded && s->previous && s->result.tokens && s->spans) return AM_OK;
     return am_fail_nomem(err, "a session", (n_mel + n_encoded) * sizeof *s->mel);
 }
 

@@ -22,7 +22,9 @@ static am_status fail_json(loader *l, const char *what) {
 
 static am_status add_token(loader *l, uint64_t token, const char *text, size_t len, bool plain) {
     am_buf_clear(&l->bytes);
-    if ((plain ? am_buf_add(&l->bytes, text, len) : am_vocab_undo_bytes(&l->bytes, text, len)) != AM_OK)
+    am_status status = plain ? am_buf_add(&l->bytes, text, len) : am_vocab_undo_bytes(&l->bytes, text, len);
+    if (status == AM_E_NOMEM) return am_fail_nomem(l->err, "a token", len);
+    if (status != AM_OK)
         return am_fail(l->err, AM_E_MODEL, "%s: token %llu has more than %d bytes", l->file.shown,
                        (unsigned long long)token, TOKEN_MAX);
     return am_vocab_builder_add(l->builder, token, l->bytes.data ? l->bytes.data : "", l->bytes.len, l->file.shown,
@@ -32,8 +34,9 @@ static am_status add_token(loader *l, uint64_t token, const char *text, size_t l
 /* The last KEY or STRING into l->text. */
 static am_status take_text(loader *l) {
     am_buf_clear(&l->text);
-    if (am_json_unescape(&l->json, &l->text) != AM_OK) return fail_json(l, "a token is too long");
-    return AM_OK;
+    am_status status = am_json_unescape(&l->json, &l->text);
+    if (status == AM_E_NOMEM) return am_fail_nomem(l->err, "a token", l->json.str_len);
+    return status == AM_OK ? AM_OK : fail_json(l, "a token is too long");
 }
 
 static bool is_token_number(double n) {

@@ -103,7 +103,7 @@ const char *am_vocabulary_bytes(const am_vocabulary *v, int32_t token, size_t *l
     return v->bytes + v->offset[token];
 }
 
-/* Replace what is not UTF-8 in the bytes added since `start`.  Rare, so it may allocate; a failure adds nothing. */
+/* Replace what is not UTF-8 in the bytes added since `start`: the repaired text is added behind and moved down. */
 static void repair(am_buf *out, size_t start) {
     bool broken = false;
     for (size_t i = start; i < out->len && !broken;) {
@@ -112,14 +112,11 @@ static void repair(am_buf *out, size_t start) {
         broken = c == AM_UTF8_BAD;
     }
     if (!broken) return;
-    am_buf copy;
-    am_buf_init(&copy, SIZE_MAX / 2);
-    am_utf8_add(&copy, out->data + start, out->len - start);
-    out->len = start;
-    out->data[start] = '\0';
-    if (copy.status == AM_OK) am_buf_add(out, copy.data, copy.len);
-    else out->status = copy.status;
-    am_buf_free(&copy);
+    size_t end = out->len, len = end - start;
+    if (am_buf_reserve(out, 3 * len) != AM_OK) return; /* U+FFFD has 3 bytes */
+    am_utf8_add(out, out->data + start, len);
+    out->len -= len;
+    memmove(out->data + start, out->data + end, out->len - start + 1);
 }
 
 am_status am_vocabulary_decode(const am_vocabulary *v, const int32_t *tokens, int n_tokens, am_buf *out) {
