@@ -258,5 +258,5 @@ am_status am_audio_info_get(const am_audio *a, am_audio_info *info) {
 }
 
 const am_error *am_audio_error(const am_audio *a) {
-    return &a->error;
+    return a ? &a->error : NULL;
 }

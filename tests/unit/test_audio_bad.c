@@ -53,6 +53,13 @@ static void cannot_be_opened(void **state) {
     if (root) assert_int_equal(seteuid(0), 0);
 }
 
+/* The system refuses in the middle: the first page of a process's memory is a file that opens and cannot be read. */
+static void cannot_be_read(void **state) {
+    sound s = media_read("/proc/self/mem", NULL, 0, 0, 0);
+    check_sentence(&s.error, "/proc/self/mem", "failed after 0 bytes: Input/output error");
+    assert_int_equal(s.open, AM_E_IO);
+}
+
 /* A name cannot break the sentence it is in. */
 static void strange_names(void **state) {
     am_error err;
@@ -253,9 +260,10 @@ static void any_cut_any_bend(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cannot_be_opened), cmocka_unit_test(strange_names),    cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(holds_nothing),    cmocka_unit_test(is_no_audio_file), cmocka_unit_test(has_no_audio_stream),
-        cmocka_unit_test(breaks_off),       cmocka_unit_test(is_damaged),       cmocka_unit_test(any_cut_any_bend),
+        cmocka_unit_test(cannot_be_opened),    cmocka_unit_test(cannot_be_read), cmocka_unit_test(strange_names),
+        cmocka_unit_test(bad_arguments),       cmocka_unit_test(holds_nothing),  cmocka_unit_test(is_no_audio_file),
+        cmocka_unit_test(has_no_audio_stream), cmocka_unit_test(breaks_off),     cmocka_unit_test(is_damaged),
+        cmocka_unit_test(any_cut_any_bend),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
