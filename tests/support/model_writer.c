@@ -299,6 +299,12 @@ static void ct2_side_files(const am_weights *w, const char *folder) {
     fprintf(f, "{\n");
     put_list(f, "suppress_ids", w->suppress, w->n_suppress);
     put_list(f, "suppress_ids_begin", w->suppress_begin, w->n_suppress_begin);
+    if (w->vocab.n_tokens >= 51865) { /* which CTranslate2 itself asks for */
+        int32_t languages[100];
+        int n = w->vocab.n_tokens - 51865 + 99;
+        for (int i = 0; i < n && i < 100; i++) languages[i] = 50259 + i;
+        put_list(f, "lang_ids", languages, n < 100 ? n : 100);
+    }
     put_heads(f, w);
     fprintf(f, "}\n");
     close_out(f);

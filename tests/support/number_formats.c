@@ -13,8 +13,9 @@ uint16_t mw_half_from_float(float f) {
     if (a >= 65520) return (uint16_t)(sign | 0x7c00);
     if (a < 0x1p-14) return (uint16_t)(sign | (uint32_t)nearbyint(a * 0x1p24));
     int e;
-    double m = frexp(a, &e); /* [0.5, 1) */
-    return (uint16_t)(sign | (((uint32_t)(e + 13) << 10) + (uint32_t)nearbyint((m * 2 - 1) * 1024)) + 0x400);
+    double m = frexp(a, &e);                                     /* [0.5, 1) */
+    uint32_t mantissa = (uint32_t)nearbyint((m * 2 - 1) * 1024); /* 1024 carries into the exponent, as it should */
+    return (uint16_t)(sign | (((uint32_t)(e + 14) << 10) + mantissa));
 }
 
 float mw_float_from_half(uint16_t h) {
