@@ -457,7 +457,8 @@ static void dump_steps(FILE *f, decoder_state *d, const int *prompt, int n_promp
 
 int main(int argc, char **argv) {
     if (argc != 3 && argc != 4) die("usage: whisper_reference MODEL_FOLDER AUDIO.wav [DUMP]");
-    whisper w = { 0 };
+    static whisper w; /* static: the weights stay until the process ends */
+    static decoder_state d;
     load_whisper(&w, argv[1]);
 
     float *samples = allocate(WINDOW_SAMPLES, sizeof *samples); /* what the file does not fill is silence */
@@ -467,7 +468,7 @@ int main(int argc, char **argv) {
     log_mel_spectrogram(samples, w.n_mels, mel);
     encode(&w, mel, encoded);
 
-    decoder_state d = start_decoder(&w, encoded);
+    d = start_decoder(&w, encoded);
     int prompt[4] = { w.start_of_transcript }, n_prompt = 1, language = -1;
     float probability = 1.0f;
     if (w.end_of_text == 50257) { /* English-only models know neither languages nor tasks */
@@ -488,5 +489,9 @@ int main(int argc, char **argv) {
         dump_steps(f, &d, prompt, n_prompt);
         if (fclose(f) != 0) die("the dump cannot be written");
     }
-    return 0; /* memory goes back with the process */
+    free(samples);
+    free(mel);
+    free(encoded);
+    free(sampled);
+    return 0;
 }

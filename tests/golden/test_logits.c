@@ -1,0 +1,168 @@
+/* The engine's decoder against CTranslate2 float32 on real speech, from samples to log-probabilities: the 20 likeliest
+ * tokens of ten steps, no rule applied, within 2e-2, with the same token on top; and the language.
+ * The steps are forced along CTranslate2's own tokens, so that one near tie cannot spoil the rest.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/base_backend.h"
+#include "support/golden.h"
+
+enum { N_STEPS = 10, N_TOP = 20, N_PROMPT = 4, N_VOCAB = 51865, FIRST_LANGUAGE = 50259, N_LANGUAGES = 99 };
+
+static float pcm[AM_WINDOW_SAMPLES], mel[80 * AM_WINDOW_FRAMES], encoded[1500 * 512];
+static float logits[N_STEPS][N_VOCAB], together[N_STEPS][N_VOCAB];
+
+static void decode(am_test_backend *t, const am_decode_row *rows, int n_rows) {
+    am_error err = { 0 };
+    if (am_backend_cpu.decode(t->backend, rows, n_rows, &err)) fail_msg("%s", err.text);
+}
+
+static void hear(am_test_backend *t) {
+    am_error err = { 0 };
+    int n_samples = am_golden_speech(pcm);
+    assert_int_equal(am_backend_cpu.mel(t->backend, pcm, n_samples, mel, &err), AM_OK);
+    assert_int_equal(am_backend_cpu.encode(t->backend, mel, encoded, &err), AM_OK);
+}
+
+static void set_audio(am_test_backend *t, int slot) {
+    am_error err = { 0 };
+    assert_int_equal(am_backend_cpu.cross_kv(t->backend, encoded, slot, &err), AM_OK);
+}
+
+/* Tokens of the forced run: the prompt, then the likeliest token of each step. */
+static void forced_tokens(int32_t tokens[N_PROMPT + N_STEPS]) {
+    am_golden prompt = am_golden_load(AM_GOLDEN_BASE, "prompt", 1, N_PROMPT);
+    am_golden steps = am_golden_load(AM_GOLDEN_BASE, "step_tokens", N_STEPS, N_TOP);
+    for (int i = 0; i < N_PROMPT; i++) tokens[i] = (int32_t)prompt.x[i];
+    for (int i = 0; i < N_STEPS; i++) tokens[N_PROMPT + i] = (int32_t)steps.x[i * N_TOP];
+    free(prompt.x);
+    free(steps.x);
+}
+
+/* log of the softmax's denominator over n logits */
+static double log_sum(const float *x, int n) {
+    double largest = x[0], sum = 0.0;
+    for (int i = 1; i < n; i++) largest = fmax(largest, x[i]);
+    for (int i = 0; i < n; i++) sum += exp(x[i] - largest);
+    return largest + log(sum);
+}
+
+static int argmax(const float *x, int n) {
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+/* The prompt in one call, then token after token. */
+static void run_steps(am_test_backend *t, int slot, const int32_t *tokens) {
+    am_decode_row prompt[N_PROMPT];
+    for (int i = 0; i < N_PROMPT; i++)
+        prompt[i] = (am_decode_row){ slot, tokens[i], i, i == N_PROMPT - 1 ? logits[0] : NULL };
+    decode(t, prompt, N_PROMPT);
+    for (int step = 1; step < N_STEPS; step++) {
+        int position = N_PROMPT + step - 1;
+        am_decode_row row = { slot, tokens[position], position, logits[step] };
+        decode(t, &row, 1);
+    }
+}
+
+static void compare_steps(const char *cpu) {
+    am_golden tokens = am_golden_load(AM_GOLDEN_BASE, "step_tokens", N_STEPS, N_TOP);
+    am_golden expected = am_golden_load(AM_GOLDEN_BASE, "step_logprobs", N_STEPS, N_TOP);
+    float got[N_STEPS * N_TOP];
+    for (int step = 0; step < N_STEPS; step++) {
+        double denominator = log_sum(logits[step], N_VOCAB);
+        for (int i = step * N_TOP; i < (step + 1) * N_TOP; i++)
+            got[i] = (float)(logits[step][(int)tokens.x[i]] - denominator);
+        assert_int_equal(argmax(logits[step], N_VOCAB), (int)tokens.x[step * N_TOP]);
+    }
+    am_difference d = am_golden_compare(got, expected.x, N_STEPS * N_TOP);
+    print_message("measured: log-probabilities %-6s max abs difference %.2e, mean %.2e\n", cpu, d.max_abs, d.mean_abs);
+    assert_true(d.max_abs <= 2e-2);
+    free(tokens.x);
+    free(expected.x);
+}
+
+static void matches_ctranslate2(void **state) {
+    int32_t tokens[N_PROMPT + N_STEPS];
+    forced_tokens(tokens);
+    int n_cpus;
+    const char *const *cpu = am_test_cpu_names(&n_cpus);
+    bool ran = false;
+    for (int i = 0; i < n_cpus; i++) {
+        am_test_backend t;
+        if (!am_test_backend_open(&t, cpu[i], 1)) break;
+        if (i == 0) hear(&t); /* the encoder has its own test */
+        set_audio(&t, 0);
+        run_steps(&t, 0, tokens);
+        compare_steps(cpu[i]);
+        am_test_backend_close(&t);
+        ran = true;
+    }
+    if (!ran) skip();
+}
+
+static void hears_the_language(void **state) {
+    am_test_backend t;
+    int n_cpus;
+    if (!am_test_backend_open(&t, am_test_cpu_names(&n_cpus)[0], 1)) skip();
+    am_golden expected = am_golden_load(AM_GOLDEN_BASE, "languages", 5, 2);
+    am_golden prompt = am_golden_load(AM_GOLDEN_BASE, "prompt", 1, N_PROMPT);
+    hear(&t);
+    set_audio(&t, 0);
+    am_decode_row row = { 0, (int32_t)prompt.x[0], 0, logits[0] };
+    decode(&t, &row, 1);
+    const float *languages = logits[0] + FIRST_LANGUAGE;
+    double denominator = log_sum(languages, N_LANGUAGES);
+    assert_int_equal(FIRST_LANGUAGE + argmax(languages, N_LANGUAGES), (int)expected.x[0]);
+    for (int i = 0; i < 5; i++) {
+        double logprob = languages[(int)expected.x[2 * i] - FIRST_LANGUAGE] - denominator;
+        assert_true(fabs(logprob - log(expected.x[2 * i + 1])) <= 2e-2);
+    }
+    free(expected.x);
+    free(prompt.x);
+    am_test_backend_close(&t);
+}
+
+/* A row's result is the same alone and in a batch, in whichever slot; and a slot that gets new audio forgets its text. */
+static void same_bits_alone_and_together(void **state) {
+    am_test_backend t;
+    int n_cpus;
+    if (!am_test_backend_open(&t, am_test_cpu_names(&n_cpus)[0], 2)) skip();
+    int32_t tokens[N_PROMPT + N_STEPS];
+    forced_tokens(tokens);
+    hear(&t);
+    set_audio(&t, 0);
+    run_steps(&t, 0, tokens);
+
+    am_decode_row rows[N_PROMPT + N_STEPS - 1];
+    int n_rows = 0;
+    for (; n_rows < N_PROMPT + N_STEPS - 1; n_rows++) {
+        int step = n_rows - (N_PROMPT - 1);
+        rows[n_rows] = (am_decode_row){ 1, tokens[n_rows], n_rows, step >= 0 ? together[step] : NULL };
+    }
+    set_audio(&t, 1);
+    decode(&t, rows, n_rows);
+    assert_memory_equal(together, logits, sizeof logits);
+
+    memset(together, 0, sizeof together);
+    set_audio(&t, 1);
+    decode(&t, rows, n_rows);
+    assert_memory_equal(together, logits, sizeof logits);
+    am_test_backend_close(&t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matches_ctranslate2),
+        cmocka_unit_test(hears_the_language),
+        cmocka_unit_test(same_bits_alone_and_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

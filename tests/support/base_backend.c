@@ -1,0 +1,45 @@
+/* See base_backend.h.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "support/base_backend.h"
+
+#include "base/cpu.h"
+#include "support/check.h"
+
+const char *const *am_test_cpu_names(int *n) {
+    static const char *const names[] = { "avx512", "avx2", "c" };
+    unsigned flags = am_cpu_flags();
+    int first = flags & AM_CPU_AVX512 ? 0 : flags & AM_CPU_AVX2 ? 1 : 2;
+    *n = first < 2 ? 2 - first : 1;
+    return names + first;
+}
+
+bool am_test_backend_open(am_test_backend *t, const char *cpu, int n_slots) {
+    const char *path = am_test_model_path();
+    if (!path) return false;
+    am_error err = { 0 };
+    am_logger silent = { 0 };
+    am_weights *w;
+    if (am_weights_open(&w, path, &silent, &err)) fail_msg("%s", err.text);
+    t->dims = w->dims;
+    if (w->dims.n_audio_state != 512 || w->dims.n_vocab != 51865) {
+        am_weights_close(&w);
+        return false;
+    }
+    am_prepare_config cfg = { .cpu_flags = am_cpu_flags(), .logger = &silent };
+    assert_int_equal(am_cpu_mask(cpu, &cfg.cpu_flags, &err), AM_OK);
+    assert_int_equal(am_pool_open(&t->pool, 0, &err), AM_OK);
+    cfg.pool = t->pool;
+    if (am_backend_cpu.prepare(&t->prepared, w, &cfg, &err)) fail_msg("%s", err.text);
+    am_weights_close(&w);
+    if (am_backend_cpu.open(&t->backend, t->prepared, t->pool, n_slots, &err)) fail_msg("%s", err.text);
+    return true;
+}
+
+void am_test_backend_close(am_test_backend *t) {
+    am_backend_cpu.close(&t->backend);
+    am_backend_cpu.release(&t->prepared);
+    am_pool_close(&t->pool);
+    assert_null(t->backend);
+    assert_null(t->prepared);
+}
