@@ -148,18 +148,22 @@ static int model_info(const char *cache, char *name, const settings *s) {
 #define PULL_OPTIONS pull_options, sizeof pull_options / sizeof pull_options[0]
 
 static const struct {
-    const char *name;
+    const char *name, *arguments, *brief; /* for the list of actions */
     am_cli_syntax syntax;
     int min_names;
     int (*each)(const char *cache, char *name, const settings *s); /* once for every name */
     int (*all)(const char *cache, int n_names, char **names, const settings *s);
 } actions[] = {
     { "list",
+      "",
+      "which models there are, and which of them are here",
       { "models list", "", "List the models that can be pulled, and which of them are here.", NULL, 0, NULL, NULL },
       0,
       NULL,
       list_models },
     { "pull",
+      "NAME...",
+      "download into the cache, checked; resumes what was interrupted",
       { "models pull", "[options] NAME...",
         "Download models into the cache and check their SHA-256. A model that is there already is left alone; an "
         "interrupted download goes on where it stopped.",
@@ -167,14 +171,24 @@ static const struct {
       1,
       pull_model,
       NULL },
-    { "rm", { "models rm", "NAME...", "Delete models from the cache.", NULL, 0, NULL, NULL }, 1, remove_model, NULL },
+    { "rm",
+      "NAME...",
+      "delete from the cache",
+      { "models rm", "NAME...", "Delete models from the cache.", NULL, 0, NULL, NULL },
+      1,
+      remove_model,
+      NULL },
     { "verify",
+      "NAME...",
+      "compare with the checksums of the catalogue",
       { "models verify", "NAME...", "Read models of the cache whole and compare size and SHA-256 with the catalogue.",
         NULL, 0, NULL, NULL },
       1,
       verify_model,
       NULL },
     { "info",
+      "NAME|PATH...",
+      "format, dimensions, languages, memory",
       { "models info", "NAME|PATH...", "Show what a model is: its format, dimensions, languages, memory.", NULL, 0,
         "  amanuensis models info base\n  amanuensis models info ggml-small.bin\n", NULL },
       1,
@@ -187,7 +201,7 @@ enum { N_ACTIONS = sizeof actions / sizeof actions[0] };
 static void print_help(FILE *out) {
     fprintf(out, "Usage: amanuensis models ACTION [options] ...\n\nActions:\n");
     for (int i = 0; i < N_ACTIONS; i++)
-        fprintf(out, "  %-8s%-20s%s\n", actions[i].name, actions[i].syntax.usage, actions[i].syntax.about);
+        fprintf(out, "  %-8s%-14s%s\n", actions[i].name, actions[i].arguments, actions[i].brief);
     fprintf(out, "\nModels are kept in $XDG_CACHE_HOME/amanuensis, or ~/.cache/amanuensis.\n"
                  "\"amanuensis models ACTION --help\" explains an action.\n");
 }

@@ -229,9 +229,10 @@ static void print_option(const am_cli_option *option) {
     char left[160];
     char alias[5] = "    ";
     if (option->alias) snprintf(alias, sizeof alias, "-%c, ", option->alias);
-    snprintf(left, sizeof left, "  %s--%s%s%s", alias, option->name, option->value ? " " : "",
-             option->value ? option->value : "");
-    if (printf("%-*s", HELP_INDENT, left) > HELP_INDENT - 1) printf("\n%*s", HELP_INDENT, "");
+    int len = snprintf(left, sizeof left, "  %s--%s%s%s", alias, option->name, option->value ? " " : "",
+                       option->value ? option->value : "");
+    printf("%-*s", HELP_INDENT, left);
+    if (len > HELP_INDENT - 2) printf("\n%*s", HELP_INDENT, "");
     print_wrapped(option->help, HELP_INDENT);
 }
 

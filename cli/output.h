@@ -33,8 +33,11 @@ typedef struct am_cli_plan {
     char **stems; /* [n_inputs] file names without folder and format */
 } am_cli_plan;
 
-/* Choose a different stem for each input, and make the folder.  Returns an exit code, a sentence was said unless 0. */
+/* Choose a different stem for each input.  Returns an exit code, a sentence was said unless 0. */
 int am_cli_plan_open(am_cli_plan *plan);
+
+/* Make the folder with those above it, where it is missing.  Returns an exit code as above. */
+int am_cli_plan_make_folder(const am_cli_plan *plan);
 void am_cli_plan_close(am_cli_plan *plan);
 
 /* "talk.wav", or "stdin" for "-": how an input is called in reports. */

@@ -124,7 +124,9 @@ static int refuse_same_names(const am_cli_plan *plan) {
 }
 
 /* mkdir -p */
-static int make_folder(const char *folder) {
+int am_cli_plan_make_folder(const am_cli_plan *plan) {
+    const char *folder = plan->folder;
+    if (!folder) return AM_EXIT_OK;
     char path[AM_CLI_PATH_MAX];
     int error = 0;
     if (strlen(folder) >= sizeof path) error = ENAMETOOLONG;
@@ -146,9 +148,7 @@ static int make_folder(const char *folder) {
 int am_cli_plan_open(am_cli_plan *plan) {
     if (plan->files.n == 0) return AM_EXIT_OK;
     int code = choose_stems(plan);
-    if (code == AM_EXIT_OK) code = refuse_same_names(plan);
-    if (code == AM_EXIT_OK && plan->folder) code = make_folder(plan->folder);
-    return code;
+    return code == AM_EXIT_OK ? refuse_same_names(plan) : code;
 }
 
 void am_cli_plan_close(am_cli_plan *plan) {

@@ -204,8 +204,9 @@ int am_cli_transcribe(int argc, char **argv) {
     configure(&job, &s);
     job.model_config.path = model_path;
     int code = check_inputs(n_inputs, argv);
-    if (code == AM_EXIT_OK) code = locate_model(s.model ? s.model : "base", model_path, sizeof model_path);
     if (code == AM_EXIT_OK) code = plan_results(&job.plan, &s, n_inputs, argv);
+    if (code == AM_EXIT_OK) code = locate_model(s.model ? s.model : "base", model_path, sizeof model_path);
+    if (code == AM_EXIT_OK) code = am_cli_plan_make_folder(&job.plan);
     if (code == AM_EXIT_OK) code = transcribe_all(&job);
     am_cli_plan_close(&job.plan);
     am_model_close(&job.model);
