@@ -238,7 +238,7 @@ static void print_option(const am_cli_option *option) {
 
 void am_cli_help(const am_cli_syntax *syntax) {
     static const am_cli_option help = { .name = "help", .alias = 'h', .help = "Show this text." };
-    printf("Usage: amanuensis %s %s\n\n", syntax->command, syntax->usage);
+    printf("Usage: amanuensis %s%s%s\n\n", syntax->command, syntax->usage[0] ? " " : "", syntax->usage);
     print_wrapped(syntax->about, 0);
     printf("\nOptions:\n");
     for (size_t i = 0; i < syntax->n_options; i++) print_option(&syntax->options[i]);
