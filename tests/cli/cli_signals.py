@@ -21,7 +21,8 @@ class Signals(Case):
     def start(self, *argv, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)
         child = subprocess.Popen([PROGRAM, "transcribe", "--model", MODEL, *argv], cwd=self.folder,
-                                 env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+                                 env=self.environment(), bufsize=0, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, **kwargs)
         self.addCleanup(child.stderr.close)
         self.addCleanup(child.stdout.close)
         self.addCleanup(child.wait)
