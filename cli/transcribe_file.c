@@ -1,0 +1,239 @@
+/* See transcribe_file.h.  Nothing that was recognised is lost: a source that breaks off, an interruption, a failing
+ * device end the transcript early, and what is there is written out whole.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "transcribe_file.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "interrupt.h"
+#include "progress.h"
+
+enum { READ_SAMPLES = 16000, MAX_LANGUAGES = 5 };
+
+/* Work on one input.  `code` is the worst that happened first. */
+typedef struct work {
+    am_cli_job *job;
+    const char *path, *name;
+    am_audio *audio;
+    am_session *session;
+    am_cli_output *output;
+    am_cli_progress progress;
+    uint64_t n_samples;
+    bool heard_words;
+    int code;
+    char *reason;
+} work;
+
+static void fail(work *w, int code, const char *fmt, ...) AM_CLI_PRINTF(3, 4);
+
+/* Say a failure and remember the first. */
+static void fail(work *w, int code, const char *fmt, ...) {
+    char sentence[AM_CLI_REASON_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(sentence, sizeof sentence, fmt, args);
+    va_end(args);
+    am_cli_say("%s", sentence);
+    if (w->code != AM_EXIT_OK) return;
+    w->code = code;
+    memcpy(w->reason, sentence, sizeof sentence);
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------ */
+
+static bool open_audio(work *w) {
+    am_error err = { 0 };
+    am_audio_config cfg = w->job->audio;
+    cfg.path = w->path;
+    am_status status = am_audio_open(&w->audio, &cfg, &err);
+    if (status == AM_OK) return true;
+    fail(w, am_cli_exit_code(status, AM_EXIT_INPUT), "%s", err.text);
+    return false;
+}
+
+/* The model is opened when the first input is known to be audio: a mistyped name is told at once. */
+static bool open_model(work *w) {
+    am_cli_job *job = w->job;
+    if (job->model) return true;
+    am_error err = { 0 };
+    am_status status = am_model_open(&job->model, &job->model_config, &err);
+    if (status == AM_OK) {
+        job->model_info.struct_size = sizeof job->model_info;
+        am_model_info_get(job->model, &job->model_info);
+        return true;
+    }
+    int code = status == AM_E_UNSUPPORTED ? AM_EXIT_DEVICE : am_cli_exit_code(status, AM_EXIT_MODEL);
+    fail(w, code, "%s", err.text);
+    job->stop_code = code;
+    return false;
+}
+
+static bool open_session(work *w) {
+    am_error err = { 0 };
+    am_status status = am_session_open(&w->session, w->job->model, &w->job->session, &err);
+    if (status == AM_OK) {
+        am_cli_interrupt_session(w->session);
+        return true;
+    }
+    fail(w, am_cli_exit_code(status, AM_EXIT_DEVICE), "%s", err.text);
+    w->job->stop_code = w->code;
+    return false;
+}
+
+static bool open_output(work *w, int index) {
+    int code = am_cli_output_open(&w->output, &w->job->plan, index);
+    if (code == AM_EXIT_OK) return true;
+    w->code = code;
+    return false;
+}
+
+/* ---- Samples to segments ------------------------------------------------------------------------------------ */
+
+static double seconds_done(const work *w) {
+    return am_session_position(w->session) - w->job->session.start_sec;
+}
+
+static bool has_words(const char *text) {
+    return text[strspn(text, " \t\r\n")] != '\0';
+}
+
+/* Write the segments that are ready.  False when this input is at its end, for whatever reason. */
+static bool drain(work *w) {
+    for (;;) {
+        const am_segment *segment;
+        am_status status = am_session_next(w->session, &segment);
+        if (status == AM_E_AGAIN) return true;
+        if (status == AM_E_END) return false;
+        if (status == AM_E_CANCELLED) {
+            w->code = AM_EXIT_INTERRUPTED; /* said at the end, when the results are safe */
+            return false;
+        }
+        if (status != AM_OK) {
+            fail(w, am_cli_exit_code(status, AM_EXIT_DEVICE), "\"%s\": %s", w->path,
+                 am_session_error(w->session)->text);
+            return false;
+        }
+        w->heard_words |= has_words(segment->text);
+        if (!am_cli_output_segment(w->output, segment)) return false;
+        am_cli_progress_audio(&w->progress, seconds_done(w));
+    }
+}
+
+/* Feed all of n samples, decoding in between.  False as drain(). */
+static bool feed(work *w, const float *pcm, size_t n) {
+    w->n_samples += n;
+    am_status status;
+    while ((status = am_session_feed(w->session, pcm, n)) == AM_E_AGAIN)
+        if (!drain(w)) return false;
+    if (status != AM_OK) {
+        fail(w, am_cli_exit_code(status, AM_EXIT_DEVICE), "\"%s\": %s", w->path, am_session_error(w->session)->text);
+        return false;
+    }
+    bool more = drain(w);
+    am_cli_progress_audio(&w->progress, seconds_done(w));
+    return more;
+}
+
+static void transcribe(work *w) {
+    static float pcm[READ_SAMPLES];
+    am_status status;
+    size_t n;
+    while ((status = am_audio_read(w->audio, pcm, READ_SAMPLES, &n)) == AM_OK) {
+        if (!feed(w, pcm, n)) return;
+        if (am_cli_interrupted()) break;
+    }
+    if (am_cli_interrupted()) {
+        w->code = AM_EXIT_INTERRUPTED;
+        return;
+    }
+    if (status != AM_E_END) fail(w, am_cli_exit_code(status, AM_EXIT_INPUT), "%s", am_audio_error(w->audio)->text);
+    am_session_finish(w->session);
+    drain(w);
+}
+
+/* ---- The end ------------------------------------------------------------------------------------------------ */
+
+static void write_ends(work *w) {
+    am_language_prob languages[MAX_LANGUAGES];
+    am_transcript_info info = { .struct_size = sizeof info, .languages = languages };
+    am_session_languages(w->session, languages, MAX_LANGUAGES, &info.n_languages);
+    if (info.n_languages > 0) info.language = languages[0].code;
+    info.duration_sec = (double)w->n_samples / AM_SAMPLE_RATE;
+    int code = am_cli_output_finish(w->output, &info);
+    if (code != AM_EXIT_OK && w->code == AM_EXIT_OK) {
+        w->code = code;
+        snprintf(w->reason, AM_CLI_REASON_MAX, "%s", am_cli_output_reason(w->output));
+    }
+    bool only_stdout = w->job->plan.files.n == 0;
+    if (only_stdout && am_cli_output_lost_stdout(w->output)) w->job->stop_code = AM_EXIT_OUTPUT;
+}
+
+static void judge_samples(work *w) {
+    am_audio_info info = { .struct_size = sizeof info };
+    am_audio_info_get(w->audio, &info);
+    if (info.n_nonfinite > 0)
+        fail(w, AM_EXIT_INPUT, "\"%s\": %llu samples are not numbers (NaN or infinite) and were read as silence",
+             w->path, (unsigned long long)info.n_nonfinite);
+    else if (w->n_samples == 0 && w->code == AM_EXIT_OK && w->job->audio.offset_sec > 0)
+        fail(w, AM_EXIT_INPUT, "\"%s\": ends before --offset %g s", w->path, w->job->audio.offset_sec);
+    else if (w->n_samples == 0 && w->code == AM_EXIT_OK) fail(w, AM_EXIT_INPUT, "\"%s\": holds no samples", w->path);
+    else if (!w->heard_words && w->code == AM_EXIT_OK && w->job->verbosity != AM_CLI_QUIET)
+        am_cli_note("\"%s\": no speech found", w->path);
+}
+
+static void say_interrupted(const work *w) {
+    char at[32], of[32];
+    am_cli_time_text(seconds_done(w), at);
+    if (w->progress.total > 0)
+        am_cli_say("interrupted at %s of %s in \"%s\": what was done is kept", at,
+                   am_cli_time_text(w->progress.total, of), w->path);
+    else am_cli_say("interrupted at %s in \"%s\": what was done is kept", at, w->path);
+}
+
+/* "talk.wav: 7.1 s of audio in 0.6 s (11.8x realtime), language en (p 0.99), model base f32 on avx512, 2 threads" */
+static void report(const work *w) {
+    double audio_sec = (double)w->n_samples / AM_SAMPLE_RATE, elapsed = am_cli_clock() - w->progress.started;
+    const am_model_info *model = &w->job->model_info;
+    am_language_prob best;
+    size_t n = 0;
+    char language[64] = "";
+    am_session_languages(w->session, &best, 1, &n);
+    if (n > 0) snprintf(language, sizeof language, ", language %s (p %.2f)", best.code, (double)best.probability);
+    int n_threads = w->job->session.n_threads;
+    am_cli_note("%s: %.1f s of audio in %.1f s (%.1fx realtime)%s, model %s %s on %s, %d thread%s", w->name, audio_sec,
+                elapsed, elapsed > 0 ? audio_sec / elapsed : 0, language, model->size, model->compute, model->cpu,
+                n_threads, n_threads == 1 ? "" : "s");
+}
+
+static void close_all(work *w) {
+    am_cli_interrupt_session(NULL);
+    am_cli_output_close(&w->output);
+    am_session_close(&w->session);
+    am_audio_close(&w->audio);
+}
+
+int am_cli_transcribe_file(am_cli_job *job, int index, char reason[AM_CLI_REASON_MAX]) {
+    work w = { .job = job, .path = job->plan.inputs[index], .reason = reason };
+    w.name = am_cli_input_name(w.path);
+    if (open_audio(&w) && open_model(&w) && open_session(&w) && open_output(&w, index)) {
+        am_audio_info info = { .struct_size = sizeof info };
+        am_audio_info_get(w.audio, &info);
+        am_cli_progress_start(&w.progress, job->with_progress, info.duration_sec);
+        transcribe(&w);
+        am_cli_progress_end(&w.progress);
+        write_ends(&w);
+        if (w.code == AM_EXIT_INTERRUPTED) say_interrupted(&w);
+        else judge_samples(&w);
+        if (job->verbosity != AM_CLI_QUIET && w.n_samples > 0 && w.code != AM_EXIT_INTERRUPTED && !job->stop_code)
+            report(&w);
+    } else if (w.output) {
+        snprintf(reason, AM_CLI_REASON_MAX, "%s", am_cli_output_reason(w.output));
+    }
+    close_all(&w);
+    if (am_cli_interrupted()) job->stop_code = w.code = AM_EXIT_INTERRUPTED;
+    return w.code;
+}

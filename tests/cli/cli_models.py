@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""The models commands on a cache of their own, and models that are none: exit code 3 and one sentence.
+
+Nothing here downloads: pulling is tested where it can be watched, on a model that is there already.
+
+SPDX-License-Identifier: MIT"""
+import os
+import shutil
+
+from cli_case import MODEL, SPEECH, SPEECH_WORDS, Case, main, silence, words
+
+
+class Models(Case):
+    def setUp(self):
+        super().setUp()
+        self.cache = self.path("cache")
+        self.place = os.path.join(self.cache, "amanuensis", "models", "base")
+        self.env = self.environment(XDG_CACHE_HOME=self.cache)
+
+    def models(self, *argv, **kwargs):
+        return self.run_program("models", *argv, env=self.env, **kwargs)
+
+    def install(self):
+        """A copy of the default model, its large file as a link."""
+        os.makedirs(self.place)
+        for name in os.listdir(MODEL):
+            if name == "model.bin":
+                os.symlink(os.path.join(os.path.realpath(MODEL), name), os.path.join(self.place, name))
+            elif os.path.isfile(os.path.join(MODEL, name)):
+                shutil.copy(os.path.join(MODEL, name), self.place)
+
+    def row(self, name):
+        done = self.models("list")
+        self.assertEqual((done.returncode, done.err), (0, ""))
+        rows = [line.split() for line in done.out.splitlines()]
+        self.assertEqual(rows[0], ["NAME", "SIZE", "INSTALLED", "CHECKSUM", "DESCRIPTION"])
+        return [row for row in rows if row and row[0] == name][0]
+
+    def test_list(self):
+        self.assertEqual(self.row("base")[:5], ["base", "145", "MB", "no", "pinned"])
+        self.assertIn("(default)", self.models("list").out)
+        self.assertTrue(self.models("list").out.endswith("Models are kept in %s/amanuensis\n" % self.cache))
+        self.install()
+        self.assertEqual(self.row("base")[:5], ["base", "145", "MB", "yes", "pinned"])
+
+    def test_a_file_of_the_same_name_is_not_installed(self):
+        self.make("base", "not a model")
+        self.assertEqual(self.row("base")[3], "no")
+
+    def test_cache_folder(self):
+        home = self.environment(HOME="/home/somebody")
+        self.assertIn("Models are kept in /home/somebody/.cache/amanuensis\n",
+                      self.run_program("models", "list", env=home).out)
+        home["XDG_CACHE_HOME"] = "relative"  # to be ignored, says the specification
+        self.assertIn("/home/somebody/.cache/", self.run_program("models", "list", env=home).out)
+        homeless = self.environment(HOME=None)
+        self.assertFails(self.run_program("models", "list", env=homeless), 3, "neither XDG_CACHE_HOME nor HOME is set")
+
+    def test_installed_model_is_found_by_name(self):
+        self.install()
+        for argv in ([], ["--model", "base"]):
+            done = self.run_program("transcribe", *argv, SPEECH, env=self.env)
+            self.assertFine(done)
+            self.assertEqual(words(done.out), SPEECH_WORDS)
+
+    def test_not_installed(self):
+        done = self.run_program("transcribe", SPEECH, env=self.env)
+        self.assertFails(done, 3, "amanuensis models pull base")
+        self.assertFails(self.models("rm", "base"), 3, "base")
+        self.assertFails(self.models("verify", "base"), 3, "base")
+        self.assertFails(self.models("info", "base"), 3, "amanuensis models pull base")
+
+    def test_unknown_name(self):
+        for action in ("pull", "rm", "verify"):
+            with self.subTest(action):
+                self.assertFails(self.models(action, "bass"), 1, '"bass"')
+        self.assertFails(self.models("info", "bass"), 3, '"bass"')
+        self.assertFails(self.run_program("transcribe", "--model", "bass", SPEECH, env=self.env), 3, '"bass"')
+
+    def test_verify_and_pull_of_what_is_there(self):
+        self.install()
+        done = self.models("verify", "base")
+        self.assertEqual((done.out, done.err, done.returncode), ("base: whole\n", "", 0))
+        done = self.models("pull", "base")
+        self.assertEqual((done.out, done.err, done.returncode), ("base: ready in %s\n" % self.place, "", 0))
+        self.assertEqual(self.models("pull", "--quiet", "base").out, "")
+
+    def test_verify_finds_one_flipped_bit(self):
+        self.install()
+        os.remove(os.path.join(self.place, "model.bin"))
+        shutil.copy(os.path.join(MODEL, "model.bin"), self.place)
+        with open(os.path.join(self.place, "model.bin"), "r+b") as f:
+            f.seek(100000000)
+            byte = f.read(1)[0]
+            f.seek(100000000)
+            f.write(bytes([byte ^ 1]))
+        self.assertFails(self.models("verify", "base"), 3, "model.bin")
+
+    def test_verify_finds_a_short_file(self):
+        self.install()
+        os.remove(os.path.join(self.place, "model.bin"))
+        self.make("cache/amanuensis/models/base/model.bin", "x" * 1000)
+        self.assertFails(self.models("verify", "base"), 3, "1,?000")
+
+    def test_rm(self):
+        self.install()
+        done = self.models("rm", "base")
+        self.assertEqual((done.out, done.err, done.returncode), ("base: removed\n", "", 0))
+        self.assertEqual(self.row("base")[3], "no")
+        self.assertFalse(os.path.exists(self.place))
+        self.assertTrue(os.path.exists(os.path.join(MODEL, "model.bin")))
+
+    def test_info(self):
+        done = self.models("info", MODEL)
+        self.assertEqual((done.err, done.returncode), ("", 0))
+        self.assertIn("format       ctranslate2\n", done.out)
+        # Radford et al. 2022, table 1: base has 6 + 6 layers of 512, 8 heads, 74 million parameters with positions.
+        self.assertRegex(done.out, r"size         base, 7[1-4]\.\d million parameters\n")
+        self.assertIn("audio        80 mels, 1500 positions, 6 layers of 512, 8 heads\n", done.out)
+        self.assertIn("text         51865 tokens, 448 positions, 6 layers of 512, 8 heads\n", done.out)
+        self.assertIn("languages    99, translation into English\n", done.out)
+
+
+class NoModel(Case):
+    def test_paths_that_are_no_models(self):
+        self.make("speech.wav", silence(1))
+        self.make("letter.txt", "Dear Sir,\n" * 100)
+        self.make("empty.bin", b"")
+        os.mkdir(self.path("folder"))
+        for path in ("letter.txt", "empty.bin", "folder", "speech.wav", "/dev/null", "no/such/model"):
+            with self.subTest(path):
+                done = self.transcribe("--model", path, "speech.wav", "speech.wav")
+                self.assertEqual((done.returncode, done.out), (3, ""))
+                self.assertIn(path, done.err)
+                said = self.sentences(done)
+                self.assertIn(len(said), (1, 2))  # the second is the summary
+                self.assertFails(self.run_program("models", "info", path), 3, path)
+
+    def test_truncated(self):
+        with open(os.path.join(MODEL, "model.bin"), "rb") as f:
+            data = f.read(5000000)
+        for name in os.listdir(MODEL):
+            if name != "model.bin" and os.path.isfile(os.path.join(MODEL, name)):
+                os.makedirs(self.path("cut"), exist_ok=True)
+                shutil.copy(os.path.join(MODEL, name), self.path("cut"))
+        self.make("cut/model.bin", data)
+        self.assertFails(self.transcribe("--model", "cut", SPEECH), 3, "model.bin")
+
+    def test_model_failure_comes_once(self):
+        done = self.transcribe("--model", "/dev/null", SPEECH, SPEECH, SPEECH)
+        self.assertEqual(done.err.count("/dev/null") - done.err.count("  " + os.path.basename(SPEECH)), 1, done.err)
+
+    def test_instruction_set_that_is_not_here(self):
+        done = self.run_program("version")
+        if "avx512" in done.out:
+            self.skipTest("this machine has them all")
+        self.assertFails(self.transcribe("--cpu", "avx512", SPEECH), 4, "avx512")
+
+    def test_language_nobody_speaks(self):
+        done = self.transcribe("--language", "klingon", SPEECH)
+        self.assertFails(done, 1, '"klingon"')
+
+
+if __name__ == "__main__":
+    main()
