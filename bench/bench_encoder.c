@@ -67,7 +67,7 @@ static am_status open_bench(bench *b, const char *path, int n_threads, const cha
 static void close_bench(bench *b) {
     am_backend_cpu.close(&b->backend);
     am_backend_cpu.release(&b->prepared);
-    am_weights_close(b->weights);
+    am_weights_close(&b->weights);
     am_pool_close(&b->pool);
     float *all[] = { b->pcm, b->mel, b->encoded, b->logits };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
