@@ -23,7 +23,7 @@ enum { PEAK_STEPS = 200000, CHAINS = 12 }; /* latency 4 x 2 units needs 8 chains
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-__attribute__((target("avx2,fma"))) static void peak_avx2(void *arg) {
+__attribute__((target("avx2,fma"), noinline)) static void peak_avx2(void *arg) {
     __m256 chain[CHAINS], a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.001f);
     for (int i = 0; i < CHAINS; i++) chain[i] = _mm256_set1_ps((float)i);
     for (int step = 0; step < PEAK_STEPS; step++) {
@@ -34,7 +34,7 @@ __attribute__((target("avx2,fma"))) static void peak_avx2(void *arg) {
     _mm256_storeu_ps(arg, chain[0]);
 }
 
-__attribute__((target("avx512f"))) static void peak_avx512(void *arg) {
+__attribute__((target("avx512f"), noinline)) static void peak_avx512(void *arg) {
     __m512 chain[CHAINS], a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(0.001f);
     for (int i = 0; i < CHAINS; i++) chain[i] = _mm512_set1_ps((float)i);
     for (int step = 0; step < PEAK_STEPS; step++) {
