@@ -36,10 +36,14 @@ def machine():
     return "%s%s-%dcpu" % (name, family, len(os.sched_getaffinity(0)))
 
 
+def git(*args):
+    return subprocess.run(["git", "-C", ROOT, *args], capture_output=True, text=True, check=False).stdout.strip()
+
+
 def commit():
-    out = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude", "*"],
-                         capture_output=True, text=True, check=False)
-    return out.stdout.strip() or "unknown"
+    """Short hash, with "+" when the tree has changes other than results."""
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results", ":!docs/RESULTS.md")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changes else "")
 
 
 def record(benchmark, program, options, subject, **numbers):
@@ -85,10 +89,12 @@ def need_program():
     return PROGRAM
 
 
-def default_model():
-    """The folder of `base`, where `amanuensis models pull base` puts it."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(cache, "amanuensis", "models", "base")
+def need_model(path):
+    """The given path, or where `amanuensis models pull base` has the default model."""
+    if path:
+        return path
+    out = subprocess.run([need_program(), "models", "pull", "base"], capture_output=True, text=True, check=True).stdout
+    return re.search(r"^base: ready in (.*)$", out, re.M)[1]
 
 
 def need_packages(packages):
