@@ -1,0 +1,123 @@
+/* How long does each part of the model take for one window of 30 s?  Medians over `runs` windows after one to warm up,
+ * and the multiply-adds a second that means for the encoder.
+ *
+ *     bench_encoder MODEL [threads] [cpu] [runs]       as bench_encoder base/ 2 avx512 5; 0 threads: one per core
+ *
+ * The window is noise: no step of the computation depends on what is said.
+ *
+ * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "backend/backend.h"
+#include "base/cpu.h"
+#include "measure.h"
+
+enum { DECODE_STEPS = 100, MAX_RUNS = 100 };
+
+typedef struct bench {
+    am_weights *weights;
+    am_pool *pool;
+    am_prepared *prepared;
+    am_backend *backend;
+    float *pcm, *mel, *encoded, *logits;
+    double mel_sec[MAX_RUNS], encode_sec[MAX_RUNS], cross_sec[MAX_RUNS], decode_sec[MAX_RUNS * DECODE_STEPS];
+} bench;
+
+static void make_noise(float *pcm, int n) {
+    uint32_t state = 1;
+    for (int i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        pcm[i] = (float)(int32_t)state * 0x1p-33f;
+    }
+}
+
+/* Multiply-adds of the encoder for one window: both convolutions, the linear layers, both products of attention. */
+static double encoder_macs(const am_dims *d) {
+    double n = d->n_audio_state, ctx = d->n_audio_ctx;
+    double convolutions = 2 * ctx * 3 * d->n_mels * n + ctx * 3 * n * n;
+    double layer = ctx * 12 * n * n + 2 * ctx * ctx * n;
+    return convolutions + d->n_audio_layer * layer;
+}
+
+static am_status open_bench(bench *b, const char *path, int n_threads, const char *cpu, am_error *err) {
+    am_prepare_config cfg = { 0 };
+    am_status status = am_cpu_mask(cpu, &cfg.cpu_flags, err);
+    if (!status) status = am_pool_open(&b->pool, n_threads, err);
+    if (!status) status = am_weights_open(&b->weights, path, NULL, err);
+    if (status) return status;
+    cfg.pool = b->pool;
+    double start = measure_now();
+    status = am_backend_cpu.prepare(&b->prepared, b->weights, &cfg, err);
+    if (!status) status = am_backend_cpu.open(&b->backend, b->prepared, b->pool, 1, err);
+    if (status) return status;
+    printf("%s, %d threads: prepared %.1f MB of weights in %.0f ms\n", am_cpu_name(cfg.cpu_flags),
+           am_pool_n_threads(b->pool), 1e-6 * (double)am_backend_cpu.prepared_bytes(b->prepared),
+           1e3 * (measure_now() - start));
+    const am_dims *d = &b->weights->dims;
+    b->pcm = malloc(sizeof *b->pcm * AM_WINDOW_SAMPLES);
+    b->mel = malloc(sizeof *b->mel * AM_WINDOW_FRAMES * d->n_mels);
+    b->encoded = malloc(sizeof *b->encoded * d->n_audio_ctx * d->n_audio_state);
+    b->logits = malloc(sizeof *b->logits * d->n_vocab);
+    if (!b->pcm || !b->mel || !b->encoded || !b->logits) return am_fail_nomem(err, "a window", AM_WINDOW_SAMPLES * 4);
+    make_noise(b->pcm, AM_WINDOW_SAMPLES);
+    return AM_OK;
+}
+
+static void close_bench(bench *b) {
+    am_backend_cpu.close(&b->backend);
+    am_backend_cpu.release(&b->prepared);
+    am_weights_close(&b->weights);
+    am_pool_close(&b->pool);
+    float *all[] = { b->pcm, b->mel, b->encoded, b->logits };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+/* One window; its times become number `run`. */
+static am_status run_window(bench *b, int run, am_error *err) {
+    double t0 = measure_now();
+    am_status status = am_backend_cpu.mel(b->backend, b->pcm, AM_WINDOW_SAMPLES, b->mel, err);
+    double t1 = measure_now();
+    if (!status) status = am_backend_cpu.encode(b->backend, b->mel, b->encoded, err);
+    double t2 = measure_now();
+    if (!status) status = am_backend_cpu.cross_kv(b->backend, b->encoded, 0, err);
+    double t3 = measure_now();
+    b->mel_sec[run] = t1 - t0;
+    b->encode_sec[run] = t2 - t1;
+    b->cross_sec[run] = t3 - t2;
+    for (int i = 0; !status && i < DECODE_STEPS; i++) {
+        am_decode_row row = { .token = 1000 + i, .position = i, .logits = b->logits };
+        double start = measure_now();
+        status = am_backend_cpu.decode(b->backend, &row, 1, err);
+        b->decode_sec[run * DECODE_STEPS + i] = measure_now() - start;
+    }
+    return status;
+}
+
+static int fail(bench *b, const am_error *err) {
+    fprintf(stderr, "%s\n", err->text);
+    close_bench(b);
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        fprintf(stderr, "usage: bench_encoder MODEL [threads] [cpu] [runs]\n");
+        return 1;
+    }
+    static bench b;
+    am_error err;
+    int n_runs = argc > 4 ? atoi(argv[4]) : 5;
+    if (n_runs < 1 || n_runs > MAX_RUNS) n_runs = 5;
+    if (open_bench(&b, argv[1], argc > 2 ? atoi(argv[2]) : 0, argc > 3 ? argv[3] : NULL, &err)) return fail(&b, &err);
+    for (int run = -1; run < n_runs; run++) { /* the first one is overwritten */
+        if (run_window(&b, run < 0 ? 0 : run, &err)) return fail(&b, &err);
+    }
+    double encode = measure_median(b.encode_sec, n_runs);
+    printf("mel      %8.2f ms\n", 1e3 * measure_median(b.mel_sec, n_runs));
+    printf("encode   %8.2f ms  %.1f GMAC/s\n", 1e3 * encode, 1e-9 * encoder_macs(&b.weights->dims) / encode);
+    printf("cross_kv %8.2f ms\n", 1e3 * measure_median(b.cross_sec, n_runs));
+    printf("decode   %8.3f ms a token\n", 1e3 * measure_median(b.decode_sec, n_runs * DECODE_STEPS));
+    close_bench(&b);
+    return 0;
+}
