@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "model/tensors.h"
-#include "text/language.h"
 
 #define NOT_SEEN UINT32_MAX
 
@@ -65,36 +64,17 @@ static int end_of_text(int n_tokens) {
     }
 }
 
-static void name_special(int n_tokens, int token, char name[32]) {
-    static const char *const after_languages[] = { "translate",   "transcribe", "startoflm",
-                                                   "startofprev", "nospeech",   "notimestamps" };
-    const int n_languages = n_tokens == 51866 ? 100 : 99, n_after = 6;
-    int at = token - end_of_text(n_tokens);
-    if (at < 2) {
-        snprintf(name, 32, "<|%s|>", at == 0 ? "endoftext" : "startoftranscript");
-    } else if (at - 2 < n_languages) {
-        snprintf(name, 32, "<|%.8s|>", am_language_code(at - 2));
-    } else if (at - 2 - n_languages < n_after) {
-        snprintf(name, 32, "<|%s|>", after_languages[at - 2 - n_languages]);
-    } else {
-        int hundredths = 2 * (at - 2 - n_languages - n_after);
-        snprintf(name, 32, "<|%d.%02d|>", hundredths / 100, hundredths % 100);
-    }
-}
-
 static am_status fill_specials(am_vocab_builder *b, const char *shown, am_error *err) {
+    static const char end_name[] = "<|endoftext|>";
+    const size_t len = sizeof end_name - 1;
     int end = end_of_text(b->n_tokens);
     for (int i = 0; i < b->n_tokens; i++) {
         if (b->len[i] != NOT_SEEN) continue;
         if (i < end)
             return am_fail(err, AM_E_MODEL, "%s: token %d of the model's %d is missing", shown, i, b->n_tokens);
-        char name[32];
-        name_special(b->n_tokens, i, name);
-        am_status status = am_vocab_builder_add(b, (uint64_t)i, name, strlen(name), shown, err);
+        am_status status = am_vocab_builder_add(b, (uint64_t)i, end_name, i == end ? len : 0, shown, err);
         if (status != AM_OK) return status;
     }
-    static const char end_name[] = "<|endoftext|>";
-    size_t len = sizeof end_name - 1;
     if (end < b->n_tokens && (b->len[end] != len || memcmp(b->bytes.data + b->offset[end], end_name, len) != 0))
         return am_fail(err, AM_E_MODEL, "%s: token %d is not %s: this is not the vocabulary of a model with %d tokens",
                        shown, end, end_name, b->n_tokens);

@@ -85,7 +85,8 @@ typedef struct am_decoder_layer_weights {
     am_linear_weights fc1, fc2;
 } am_decoder_layer_weights;
 
-/* Token number -> bytes (the byte-level encoding already undone).  Special tokens have the text of their name. */
+/* Token number -> bytes (the byte-level encoding already undone).  A special token has the text
+ * of its name where the file gives it, else none. */
 typedef struct am_vocab_bytes {
     int n_tokens;
     uint32_t *offset; /* [n_tokens + 1] into bytes */

@@ -17,7 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static int n_runs;
 static int damage;
 
-
 /* Exactly sized, so that a sanitizer sees a read past the end. */
 static void run(const uint8_t *data, size_t size) {
     uint8_t *copy = malloc(size ? size : 1);
@@ -31,7 +30,8 @@ static void run(const uint8_t *data, size_t size) {
 /* A few changes of the kinds that find bugs in parsers: flipped bits, extreme bytes, extreme 32-bit numbers, bytes
  * copied elsewhere. */
 static void corrupt(uint8_t *data, size_t size, am_random *random) {
-    static const uint32_t extremes[] = { 0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0 };
+    static const uint32_t extremes[] = { 0,      1,          0x7f,       0xff,       0x7fff,
+                                         0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0 };
     int n = 1 + (int)(am_random_next(random) % 4);
     for (int i = 0; i < n; i++) {
         size_t at = am_random_next(random) % size;

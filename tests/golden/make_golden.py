@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Make, or with --check measure against, the golden files in tests/golden/data.
 
     make_golden.py MODEL_FOLDER                    writes mel.golden, speech_base.golden, speech_base.txt

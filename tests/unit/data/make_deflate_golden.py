@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Write deflate_golden.txt: "kind seed length size" per line, where size is len(zlib.compress(text)).
 
 The texts are made from kind, seed and length by the same few lines here and in tests/unit/test_deflate_size.c.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Makes ggml_blocks.inc: blocks of every quantised ggml type and the numbers they stand for, by PyPI `gguf` 0.19
 (gguf.quants), which the llama.cpp project keeps.  Run: python3 make_ggml_blocks.py > ggml_blocks.inc"""
 

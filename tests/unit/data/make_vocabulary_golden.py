@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Write vocabulary_golden.jsonl: texts in many scripts and how PyPI `tokenizers` encodes them with Whisper's own
 tokenizer.json (multilingual), one {"text", "tokens"} per line; and suppress_golden.txt: the suppressed tokens that
 openai's conversion of the base model lists in its config.json.

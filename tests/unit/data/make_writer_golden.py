@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Write writer_golden.{txt,srt,vtt,json,tsv,lrc,lines} from writer_segments.json, by Python's own rounding, stripping,
 JSON and repr().
 
