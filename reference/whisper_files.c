@@ -326,7 +326,7 @@ static token_bytes make_token(const char *text, size_t len) {
     return t;
 }
 
-/* Undo JSON's escapes of the string behind the opening quote `at`, in place; returns the place behind the closing one. */
+/* Undo JSON's escapes of the string behind the opening quote, in place; returns the place behind the closing one. */
 static char *undo_escapes(char *at, size_t *len) {
     char *out = at, *start = at;
     while (*at && *at != '"') {

@@ -21,8 +21,8 @@ typedef struct am_fft_spectrum {
 
 void am_fft_init(am_fft *t);
 
-/* out[k] = sum_n x[n] e^(-2 pi i n k / 400) of every lane of x[400][AM_FFT_LANES].  Lanes do not touch each other: a signal's
- * bits do not depend on its neighbours.  Error about 1e-15 of the signal's norm.  Any thread. */
+/* out[k] = sum_n x[n] e^(-2 pi i n k / 400) of every lane of x[400][AM_FFT_LANES].  Lanes do not touch each other: a
+ * signal's bits do not depend on its neighbours.  Error about 1e-15 of the signal's norm.  Any thread. */
 void am_fft_real(const am_fft *t, const double *x, am_fft_spectrum *out);
 
 #endif

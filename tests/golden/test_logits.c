@@ -130,7 +130,7 @@ static void hears_the_language(void **state) {
     am_test_backend_close(&t);
 }
 
-/* A row's result is the same alone and in a batch, in whichever slot; and a slot that gets new audio forgets its text. */
+/* A row's result is the same alone and in a batch, in whichever slot; and new audio makes a slot forget its text. */
 static void same_bits_alone_and_together(void **state) {
     am_test_backend t;
     int n_cpus;

@@ -15,12 +15,12 @@ typedef struct am_test_backend {
     am_backend *backend;
 } am_test_backend;
 
-/* The instruction sets to test on this machine, the best first; *n of them.  Plain C only where there is nothing better: it takes
- * most of a minute for a window, and the kernel tests hold the others against it. */
+/* The instruction sets to test on this machine, the best first; *n of them.  Plain C only where there is nothing
+ * better: it takes most of a minute for a window, and the kernel tests hold the others against it. */
 const char *const *am_test_cpu_names(int *n);
 
-/* With the kernels of instruction set `cpu`.  False when there is no model, or another one than the goldens' (base, multilingual):
- * the test then skips.  Every other failure fails the test. */
+/* With the kernels of instruction set `cpu`.  False when there is no model, or another one than the goldens'
+ * (base, multilingual): the test then skips.  Every other failure fails the test. */
 bool am_test_backend_open(am_test_backend *t, const char *cpu, int n_slots);
 void am_test_backend_close(am_test_backend *t);
 
