@@ -22,5 +22,8 @@ install(FILES ${PROJECT_BINARY_DIR}/amanuensisConfig.cmake ${PROJECT_BINARY_DIR}
 # The .pc file finds its prefix from where it lies, so that the installed tree can be moved.
 file(RELATIVE_PATH AM_PC_PREFIX ${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" AM_PC_PREFIX "${AM_PC_PREFIX}")
+# Not Requires.private: that would ask everybody for the static forms of everything behind FFmpeg.
+list(TRANSFORM AM_PC_LIBS_PRIVATE PREPEND "-l")
+list(JOIN AM_PC_LIBS_PRIVATE " " AM_PC_LIBS_PRIVATE)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/amanuensis.pc.in ${PROJECT_BINARY_DIR}/amanuensis.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/amanuensis.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

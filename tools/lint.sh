@@ -26,7 +26,7 @@ files() {
 
 # Tables that scripts made lie in data folders: nobody reads or edits those.
 c_files=$(files '*.c' '*.h' | grep -v /data/)
-sources="$c_files $(files '*.py' '*.sh' run bench/wer)"
+sources="$c_files $(files '*.py' '*.sh' run bench/wer bench/e2e bench/encoder bench/memory)"
 
 # ---- Spacing ------------------------------------------------------------------------------------------------------
 while IFS= read -r line; do breach "$line"; done < <(

@@ -3,6 +3,7 @@
 
   header         amanuensis.h compiles alone as C11, C17, C++11 and C++17 without a warning
   symbols        the shared library exports exactly symbols.txt
+  readme         the example in README.md compiles without a warning
   struct_sizes   the public structs have the sizes and last fields of struct_sizes.txt (LP64)
   install        an installed tree serves a program through find_package and pkg-config, shared and static, also after
                  it was moved
@@ -55,6 +56,19 @@ def check_header(args, tmp):
         run([compiler, "-std=" + standard, *WARNINGS, "-I", os.path.dirname(HEADER), "-c", source, "-o",
              os.path.join(tmp, "alone.o")])
         print("compiles as", standard)
+
+
+def check_readme(args, tmp):
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        examples = re.findall(r"^```c\n(.*?)^```", f.read(), re.M | re.S)
+    if not examples:
+        sys.exit("README.md shows no example in C")
+    for example in examples:
+        source = os.path.join(tmp, "example.c")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(example)
+        run([args.cc, "-std=c11", *WARNINGS, "-I", os.path.dirname(HEADER), "-c", source, "-o", source + ".o"])
+    print("%d example compiles" % len(examples))
 
 
 def check_symbols(args, tmp):
@@ -127,7 +141,7 @@ def check_install(args, tmp):
 
 
 def main():
-    checks = {"header": check_header, "symbols": check_symbols, "struct_sizes": check_struct_sizes,
+    checks = {"header": check_header, "readme": check_readme, "symbols": check_symbols, "struct_sizes": check_struct_sizes,
               "install": check_install}
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("what", choices=checks)

@@ -73,9 +73,9 @@ class Models(Case):
     def test_unknown_name(self):
         for action in ("pull", "rm", "verify"):
             with self.subTest(action):
-                self.assertFails(self.models(action, "bass"), 1, '"bass"')
-        self.assertFails(self.models("info", "bass"), 3, '"bass"')
-        self.assertFails(self.run_program("transcribe", "--model", "bass", SPEECH, env=self.env), 3, '"bass"')
+                self.assertFails(self.models(action, "bass"), 1, r'\bbass\b')
+        self.assertFails(self.models("info", "bass"), 3, r'\bbass\b')
+        self.assertFails(self.run_program("transcribe", "--model", "bass", SPEECH, env=self.env), 3, r'\bbass\b')
 
     def test_verify_and_pull_of_what_is_there(self):
         self.install()
