@@ -114,10 +114,10 @@ def in_venv():
     return os.path.realpath(sys.prefix) == os.path.realpath(os.path.join(DATA, "venv"))
 
 
-def our_command(model, audio, language, threads, cpu=None):
+def our_command(model, audio, language, threads, cpu=None, extra=()):
     argv = [need_program(), "transcribe", "--model", model, "--language", language, "--threads", str(threads),
             "--progress", "never", "--quiet"]
-    return argv + (["--cpu", cpu] if cpu else []) + [audio]
+    return argv + (["--cpu", cpu] if cpu else []) + [*extra, audio]
 
 
 def peer_command(model, audio, language, threads, compute="float32", extra=()):
