@@ -1,6 +1,7 @@
 /* Writes the seeds of the model harnesses: tiny whole models that get past every check, for a fuzzer to spoil.
  *
- *     make_weights_seeds tests/fuzz/corpus
+ *     cmake --build --preset release --target make_weights_seeds
+ *     build/release/tests/fuzz/make_weights_seeds tests/fuzz/corpus
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>

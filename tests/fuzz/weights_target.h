@@ -22,12 +22,25 @@ static inline void fuzz_write(const char *folder, const char *name, const void *
     if (!f || fwrite(bytes, 1, len, f) != len || fclose(f) != 0) abort();
 }
 
+static char fuzz_folder_path[] = "/tmp/amanuensis-fuzz-XXXXXX";
+
+static inline void fuzz_remove_folder(void) {
+    static const char *const names[] = { "vocabulary.txt", "model.bin", "ggml.bin", "config.json",
+                                         "model.safetensors" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", fuzz_folder_path, names[i]);
+        unlink(path);
+    }
+    rmdir(fuzz_folder_path);
+}
+
 /* A folder that is made once per process, with a vocabulary of FUZZ_TOKENS tokens. */
 static inline const char *fuzz_folder(void) {
-    static char folder[] = "/tmp/amanuensis-fuzz-XXXXXX";
     static int made;
+    char *folder = fuzz_folder_path;
     if (made) return folder;
-    if (!mkdtemp(folder)) abort();
+    if (!mkdtemp(folder) || atexit(fuzz_remove_folder) != 0) abort();
     char text[FUZZ_TOKENS * 8];
     int len = 0;
     for (int i = 0; i < FUZZ_TOKENS; i++) len += snprintf(text + len, sizeof text - (size_t)len, "t%d\n", i);

@@ -214,27 +214,18 @@ static void test_ggml(void **state) {
     }
 }
 
-/* A ggml file leaves the special tokens out; their names are known. */
+/* A ggml file leaves the special tokens out: the first gets the name by which a vocabulary is told from another, the
+ * rest have no text. */
 static void test_implied_specials(void **state) {
     const fixture *f = *state;
-    static const struct {
-        int token;
-        const char *name;
-    } names[] = { { 50257, "<|endoftext|>" }, { 50258, "<|startoftranscript|>" },
-                  { 50259, "<|en|>" },        { 50358, "<|yue|>" },
-                  { 50359, "<|translate|>" }, { 50360, "<|transcribe|>" },
-                  { 50361, "<|startoflm|>" }, { 50362, "<|startofprev|>" },
-                  { 50363, "<|nospeech|>" },  { 50364, "<|notimestamps|>" },
-                  { 50365, "<|0.00|>" },      { 51865, "<|30.00|>" } };
     char path[TEMP_PATH_CAP];
     am_weights *made = mw_model_make(&turbo, 5);
     mw_write_ggml(made, temp_path(path, f->folder, "x"), MW_F16);
     am_weights *w = open_good(path);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const uint32_t *at = &w->vocab.offset[names[i].token];
-        assert_int_equal(at[1] - at[0], strlen(names[i].name));
-        assert_memory_equal(w->vocab.bytes + at[0], names[i].name, at[1] - at[0]);
-    }
+    uint32_t end = w->vocab.offset[50258];
+    assert_int_equal(end - w->vocab.offset[50257], 13);
+    assert_memory_equal(w->vocab.bytes + end - 13, "<|endoftext|>", 13);
+    for (int i = 50258; i <= 51866; i++) assert_int_equal(w->vocab.offset[i], end);
     am_weights_close(&w);
     mw_model_free(made);
 }

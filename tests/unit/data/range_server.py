@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """A server on the loopback for test_pull.c: range_server.py FOLDER.  Serves FOLDER/<name> as
 /<mode>/<repository>/resolve/main/<name>, prints its port, writes one line "mode name range" per request to FOLDER/log.
 
