@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/sha256.h"
 #include "model/catalogue.h"
 
@@ -19,6 +20,18 @@ enum { HASH_STEP = 1 << 20, STAMP_MAX = 4096, N_FILES_MAX = 8 };
 static am_status fail_errno(am_error *err, am_status status, const char *path, const char *what) {
     return am_fail(err, status, "%.600s: %s%s%s", path, what, *what ? ": " : "",
                    errno == ENOSPC ? "the disk is full" : strerror(errno));
+}
+
+bool am_write_all(int fd, const void *bytes, size_t len) {
+    const char *p = bytes;
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
+        p += n;
+        len -= (size_t)n;
+    }
+    return true;
 }
 
 am_status am_cache_path(char out[AM_PATH_CAP], const char *cache_dir, const char *before, const char *name,
@@ -142,12 +155,16 @@ static am_status put_stamp(const char *folder, const stamp_line *lines, int n, a
     char path[AM_PATH_CAP];
     am_status status = am_path_join(path, folder, STAMP, err);
     if (status != AM_OK) return status;
-    FILE *f = fopen(path, "we");
-    if (!f) return fail_errno(err, AM_E_IO, path, "");
+    am_buf text;
+    am_buf_init(&text, STAMP_MAX);
     for (int i = 0; i < n; i++)
-        fprintf(f, "%s %llu %s\n", lines[i].sha256, (unsigned long long)lines[i].n_bytes, lines[i].name);
-    bool failed = ferror(f) != 0;
-    if (fclose(f) != 0 || failed) return fail_errno(err, AM_E_IO, path, "");
+        am_buf_add_fmt(&text, "%s %llu %s\n", lines[i].sha256, (unsigned long long)lines[i].n_bytes, lines[i].name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (text.status != AM_OK) status = am_fail_nomem(err, STAMP, text.len);
+    else if (fd < 0 || !am_write_all(fd, text.data, text.len)) status = fail_errno(err, AM_E_IO, path, "");
+    if (fd >= 0) close(fd);
+    am_buf_free(&text);
+    if (status != AM_OK) return status;
     return am_sync_path(path, err);
 }
 

@@ -48,6 +48,9 @@ am_status am_hash_file(const char *path, const char *what, const am_progress *pr
 am_status am_cache_path(char out[AM_PATH_CAP], const char *cache_dir, const char *before, const char *name,
                         const char *after, am_error *err);
 
+/* write(2) until all of it is written; false with errno set otherwise. */
+bool am_write_all(int fd, const void *bytes, size_t len);
+
 /* mkdir -p */
 am_status am_make_folders(const char *path, am_error *err);
 /* Remove a folder with the files in it, and the files of the folders in it.  AM_OK when it is not there. */

@@ -23,18 +23,6 @@ void am_pull_config_init(am_pull_config *cfg) {
     *cfg = (am_pull_config){ .struct_size = sizeof *cfg };
 }
 
-bool am_write_all(int fd, const void *bytes, size_t len) {
-    const char *p = bytes;
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return false;
-        p += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 typedef struct folders {
     char models[AM_PATH_CAP], final[AM_PATH_CAP], partial[AM_PATH_CAP], lock[AM_PATH_CAP], old[AM_PATH_CAP];
 } folders;
@@ -65,6 +53,7 @@ static am_status take_lock(const am_pull_job *job, const char *path, int *fd, am
     return AM_OK;
 }
 
+#ifdef AM_WITH_DOWNLOAD
 /* Pinned files were checked by their hash.  The others must at least be a model. */
 static am_status check(const am_pull_job *job, am_error *err) {
     am_status status = am_cache_check(job->model, job->folder, true, true, &job->progress, err);
@@ -77,7 +66,6 @@ static am_status check(const am_pull_job *job, am_error *err) {
     return err->status = AM_E_CHECKSUM;
 }
 
-#ifdef AM_WITH_DOWNLOAD
 static am_status fetch(const am_pull_job *job, am_error *err) {
     am_status status = am_pull_from_hub(job, err);
     if (status == AM_OK) status = check(job, err);

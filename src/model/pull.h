@@ -39,7 +39,4 @@ typedef struct am_pip_wait {
 am_status am_pip_download(const char *python, const char *package, const char *folder, const am_pip_wait *wait,
                           am_error *err);
 
-/* write(2) until all of it is written; false with errno set otherwise. */
-bool am_write_all(int fd, const void *bytes, size_t len);
-
 #endif
