@@ -32,6 +32,19 @@ static am_status check_config(const am_model_config *cfg, unsigned *cpu_flags, a
     return am_cpu_mask(cfg->cpu, cpu_flags, err);
 }
 
+/* What the window and the prompt rely on: 30 s are 1,500 positions, and a prompt with its task and some text fits. */
+#define MIN_TEXT_CTX 16
+
+static am_status check_dims(const char *path, const am_dims *d, am_error *err) {
+    if (d->n_audio_ctx != AM_WINDOW_FRAMES / 2)
+        return am_fail(err, AM_E_MODEL, "%s: an audio context of %d positions; Whisper's is %d", path, d->n_audio_ctx,
+                       AM_WINDOW_FRAMES / 2);
+    if (d->n_text_ctx < MIN_TEXT_CTX)
+        return am_fail(err, AM_E_MODEL, "%s: a text context of %d tokens; at least %d are needed", path, d->n_text_ctx,
+                       MIN_TEXT_CTX);
+    return AM_OK;
+}
+
 /* The model's own list, or Whisper's for its vocabulary. */
 static am_status take_suppress_list(am_model *m, const am_weights *w, am_error *err) {
     int n = w->n_suppress ? w->n_suppress : am_vocabulary_default_suppress(m->vocabulary, NULL, 0);
@@ -85,6 +98,7 @@ am_status am_model_open(am_model **model, const am_model_config *cfg, am_error *
     m->cpu_flags = cpu_flags;
     am_weights *w = NULL;
     status = am_weights_open(&w, cfg->path, &cfg->logger, err);
+    if (status == AM_OK) status = check_dims(cfg->path, &w->dims, err);
     if (status == AM_OK) status = fill(m, w, cfg, err);
     am_weights_close(&w);
     if (status != AM_OK) am_model_close(&m);

@@ -103,20 +103,29 @@ const char *am_vocabulary_bytes(const am_vocabulary *v, int32_t token, size_t *l
     return v->bytes + v->offset[token];
 }
 
-/* Replace what is not UTF-8 in the bytes added since `start`: the repaired text is added behind and moved down. */
+/* Replace what is not UTF-8 in the bytes added since `start` by U+FFFD.  A broken sequence has at most the three bytes
+ * that stand for it, so the text only grows: it is moved to where it will end and rewritten from the front. */
 static void repair(am_buf *out, size_t start) {
+    static const char replacement[] = "\xEF\xBF\xBD";
+    size_t grow = 0, n;
     bool broken = false;
-    for (size_t i = start; i < out->len && !broken;) {
-        uint32_t c;
-        i += am_utf8_next(out->data + i, out->len - i, &c);
-        broken = c == AM_UTF8_BAD;
+    uint32_t c;
+    for (size_t i = start; i < out->len; i += n) {
+        n = am_utf8_next(out->data + i, out->len - i, &c);
+        if (c != AM_UTF8_BAD) continue;
+        broken = true;
+        grow += 3 - n;
     }
-    if (!broken) return;
-    size_t end = out->len, len = end - start;
-    if (am_buf_reserve(out, 3 * len) != AM_OK) return; /* U+FFFD has 3 bytes */
-    am_utf8_add(out, out->data + start, len);
-    out->len -= len;
-    memmove(out->data + start, out->data + end, out->len - start + 1);
+    if (!broken || am_buf_reserve(out, grow) != AM_OK) return;
+    memmove(out->data + start + grow, out->data + start, out->len - start + 1);
+    out->len += grow;
+    char *write = out->data + start;
+    for (size_t read = start + grow; read < out->len; read += n) {
+        n = am_utf8_next(out->data + read, out->len - read, &c);
+        size_t n_written = c == AM_UTF8_BAD ? 3 : n;
+        memmove(write, c == AM_UTF8_BAD ? replacement : out->data + read, n_written);
+        write += n_written;
+    }
 }
 
 am_status am_vocabulary_decode(const am_vocabulary *v, const int32_t *tokens, int n_tokens, am_buf *out) {

@@ -6,11 +6,13 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "amanuensis.h"
 #include "support/guard.h"
+#include "support/model_writer.h"
 #include "support/small_model.h"
 #include "support/transcript.h"
 
@@ -131,6 +133,40 @@ static void bad_configurations_get_a_sentence(void **state) {
     assert_null(none);
 }
 
+/* Dimensions that a reader takes but no window fits. */
+static void odd_contexts_are_refused(void **state) {
+    const am_dims whisper = { .n_mels = 80,
+                              .n_vocab = 51865,
+                              .n_audio_ctx = 1500,
+                              .n_audio_state = 16,
+                              .n_audio_head = 2,
+                              .n_audio_layer = 1,
+                              .n_text_ctx = 448,
+                              .n_text_state = 16,
+                              .n_text_head = 2,
+                              .n_text_layer = 1 };
+    am_dims odd[2] = { whisper, whisper };
+    odd[0].n_audio_ctx = 1600;
+    odd[1].n_text_ctx = 3;
+    static const char *const said[] = { "1600", " 3 " };
+    for (int i = 0; i < 2; i++) {
+        char folder[] = "/tmp/amanuensis-odd-model-XXXXXX", command[100];
+        assert_non_null(mkdtemp(folder));
+        am_weights *w = mw_model_make(&odd[i], 1);
+        mw_write_ctranslate2(w, folder, MW_F16);
+        mw_model_free(w);
+        am_model_config cfg;
+        am_model_config_init(&cfg);
+        cfg.path = folder;
+        am_model *none;
+        am_error err;
+        assert_int_equal(am_model_open(&none, &cfg, &err), AM_E_MODEL);
+        assert_non_null(strstr(err.text, said[i]));
+        snprintf(command, sizeof command, "rm -rf '%s'", folder);
+        assert_int_equal(system(command), 0);
+    }
+}
+
 static void silence_has_no_words(void **state) {
     static am_transcript t;
     float *zeros = calloc(95 * AM_SAMPLE_RATE, sizeof *zeros);
@@ -213,6 +249,7 @@ int main(void) {
         cmocka_unit_test(instruction_sets_do_not_matter),
         cmocka_unit_test(refuses_what_it_must),
         cmocka_unit_test(bad_configurations_get_a_sentence),
+        cmocka_unit_test(odd_contexts_are_refused),
         cmocka_unit_test(silence_has_no_words),
         cmocka_unit_test(times_begin_where_asked),
         cmocka_unit_test(cancelled_from_another_thread),
