@@ -67,7 +67,7 @@ may model base
 may backend base kernels audio model
 may engine base kernels audio text model backend
 breaches_from 'the library never prints, exits or reads the environment' < <(
-    grep -rnE '\b(printf|fprintf|puts|putchar|perror|exit|_exit|abort|getenv|setenv|setlocale) *\(' src --include='*.[ch]' |
+    grep -rnE '\b((printf|puts|putchar|perror|exit|_exit|abort|getenv|setenv|setlocale) *\(|stdout\b|stderr\b)' src --include='*.[ch]' |
         grep -vE ':[0-9]+: *(/?\*|//)')
 breaches_from 'cli includes only <amanuensis.h> and its own files' < <(
     grep -nE '^ *# *include +"' cli/*.[ch] | while IFS= read -r line; do
