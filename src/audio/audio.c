@@ -14,6 +14,7 @@
 #include "audio/mix.h"
 #include "audio/resample.h"
 #include "audio/source.h"
+#include "base/versioned.h"
 
 enum { CHUNK_FLOATS = 1 << 14 };
 #define MAX_SEC 1e9 /* times sample rates stay far inside 64 bits */
@@ -40,18 +41,11 @@ struct am_audio {
     float frames[CHUNK_FLOATS];
 };
 
-void am_audio_config_init(am_audio_config *cfg) {
-    if (cfg) *cfg = (am_audio_config){ .struct_size = sizeof *cfg };
-}
-
 /* ---- Open --------------------------------------------------------------------------------------------------- */
 
-/* The caller's struct may be older and shorter, or newer and longer, than ours. */
 static am_status copy_config(am_audio_config *to, const am_audio_config *from, am_error *err) {
-    if (!from || from->struct_size < offsetof(am_audio_config, raw))
+    if (!am_versioned_read(to, sizeof *to, from))
         return am_fail(err, AM_E_ARG, "am_audio_open needs a configuration filled by am_audio_config_init()");
-    am_audio_config_init(to);
-    memcpy(to, from, from->struct_size < sizeof *to ? from->struct_size : sizeof *to);
     if (!to->path || !*to->path) return am_fail(err, AM_E_ARG, "am_audio_open needs the path of a file, or \"-\"");
     if (!(to->offset_sec >= 0 && to->offset_sec <= MAX_SEC))
         return am_fail(err, AM_E_ARG, "the offset of %g s is not in 0..%g", to->offset_sec, MAX_SEC);
@@ -113,7 +107,7 @@ am_status am_audio_open(am_audio **audio, const am_audio_config *user_cfg, am_er
     a->offset_sec = cfg.offset_sec;
     a->duration_sec = cfg.duration_sec;
 
-    status = am_input_open(&a->in, cfg.path, err);
+    status = am_input_open(&a->in, cfg.path, (am_input_cancel){ cfg.is_cancelled, cfg.cookie }, err);
     if (status == AM_OK) status = open_source(a, &cfg, err);
     if (status == AM_OK && a->source->n_frames == 0) status = fail_no_samples(a, err);
     if (status == AM_OK) status = am_resampler_open(&a->resampler, a->source->sample_rate, err);
@@ -237,10 +231,9 @@ am_status am_audio_read(am_audio *a, float *pcm, size_t cap, size_t *n_read) {
 }
 
 am_status am_audio_info_get(const am_audio *a, am_audio_info *info) {
-    if (!a || !info || info->struct_size < sizeof info->struct_size) return AM_E_ARG;
+    if (!a) return AM_E_ARG;
     const am_source *s = a->source;
     am_audio_info full = {
-        .struct_size = info->struct_size < sizeof full ? info->struct_size : sizeof full,
         .container = s->container,
         .codec = s->codec,
         .sample_rate = s->sample_rate,
@@ -253,8 +246,7 @@ am_status am_audio_info_get(const am_audio *a, am_audio_info *info) {
         if (sec < 0) sec = 0;
         full.duration_sec = a->duration_sec > 0 && a->duration_sec < sec ? a->duration_sec : sec;
     }
-    memcpy(info, &full, full.struct_size);
-    return AM_OK;
+    return am_versioned_write(info, &full, sizeof full) ? AM_OK : AM_E_ARG;
 }
 
 const am_error *am_audio_error(const am_audio *a) {

@@ -20,6 +20,7 @@
 enum { REMEMBER_MAX = 1 << 20 };
 
 struct am_input {
+    am_input_cancel cancel;
     int fd; /* -1: memory */
     bool owns_fd;
     bool seekable;
@@ -88,12 +89,17 @@ static am_input *new_input(am_error *err) {
     return in;
 }
 
+static bool is_cancelled(const am_input *in) {
+    return in->cancel.fn && in->cancel.fn(in->cancel.cookie);
+}
+
 static void reason(int error, char *text, size_t cap) {
     if (strerror_r(error, text, cap) != 0) text[0] = '\0';
 }
 
 static am_status fail_open(const am_input *in, int error, am_error *err) {
     char why[128];
+    if (error == EINTR && is_cancelled(in)) return am_fail(err, AM_E_CANCELLED, "opening %s was cancelled", in->label);
     reason(error, why, sizeof why);
     return am_fail(err, AM_E_OPEN, "cannot open %s: %s", in->label, why);
 }
@@ -114,10 +120,11 @@ static am_status examine(am_input *in, am_error *err) {
     return AM_OK;
 }
 
-am_status am_input_open(am_input **out, const char *path, am_error *err) {
+am_status am_input_open(am_input **out, const char *path, am_input_cancel cancel, am_error *err) {
     *out = NULL;
     am_input *in = new_input(err);
     if (!in) return AM_E_NOMEM;
+    in->cancel = cancel;
     am_status status = AM_OK;
     if (strcmp(path, "-") == 0) {
         strcpy(in->label, "standard input");
@@ -166,16 +173,28 @@ const char *am_input_basename(const am_input *in) {
     return in->basename ? in->basename : "";
 }
 
+#define CANCEL_POLL_MS 100
+
+/* Wait until there is something to read, the end included.  False when cancelled meanwhile. */
+static bool wait_for_bytes(am_input *in) {
+    struct pollfd p = { .fd = in->fd, .events = POLLIN };
+    while (!is_cancelled(in)) {
+        int n = poll(&p, 1, in->cancel.fn ? CANCEL_POLL_MS : -1);
+        if (n > 0 || (n < 0 && errno != EINTR)) return true; /* what is wrong, read(2) will say */
+    }
+    return false;
+}
+
 /* read(2) that survives signals and descriptors somebody made non-blocking. */
 static ptrdiff_t read_fd(am_input *in, void *bytes, size_t len) {
     for (;;) {
+        if (!in->seekable && !wait_for_bytes(in)) {
+            in->error = ECANCELED;
+            return -1;
+        }
         ssize_t n = read(in->fd, bytes, len < SSIZE_MAX ? len : SSIZE_MAX);
         if (n >= 0) return n;
-        if (errno == EAGAIN) {
-            struct pollfd p = { .fd = in->fd, .events = POLLIN };
-            if (poll(&p, 1, -1) >= 0) continue;
-        }
-        if (errno == EINTR) continue;
+        if (errno == EINTR || errno == EAGAIN) continue;
         in->error = errno;
         return -1;
     }
@@ -270,6 +289,7 @@ bool am_input_failed(const am_input *in) {
 }
 
 am_status am_input_fail(const am_input *in, am_error *err) {
+    if (in->error == ECANCELED) return am_fail(err, AM_E_CANCELLED, "reading %s was cancelled", in->label);
     char why[128];
     reason(in->error, why, sizeof why);
     return am_fail(err, AM_E_IO, "reading %s failed after %llu bytes: %s", in->label, (unsigned long long)in->pos, why);

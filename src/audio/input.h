@@ -9,9 +9,15 @@
 
 typedef struct am_input am_input;
 
+/* Asked about ten times a second while bytes are waited for; non-zero ends the wait.  fn NULL: wait for ever. */
+typedef struct am_input_cancel {
+    int (*fn)(void *cookie);
+    void *cookie;
+} am_input_cancel;
+
 /* `path` "-" is standard input, which is left open at the end.  Returns AM_OK; AM_E_OPEN (missing, no permission, a
- * directory: the sentence has the system's reason); AM_E_NOMEM. */
-am_status am_input_open(am_input **in, const char *path, am_error *err);
+ * directory: the sentence has the system's reason); AM_E_CANCELLED; AM_E_NOMEM. */
+am_status am_input_open(am_input **in, const char *path, am_input_cancel cancel, am_error *err);
 
 /* `len` bytes that stay the caller's and must outlive the input; with `seekable` false they behave like a pipe. */
 am_status am_input_open_memory(am_input **in, const void *bytes, size_t len, bool seekable, am_error *err);
@@ -44,7 +50,8 @@ int64_t am_input_size(const am_input *in); /* -1 when not known */
 bool am_input_rewind(am_input *in);
 void am_input_forget(am_input *in);
 
-/* True after a read failed; am_input_fail() is AM_E_IO with the position and the system's reason. */
+/* True after a read failed; am_input_fail() is AM_E_IO with the position and the system's reason, or
+ * AM_E_CANCELLED. */
 bool am_input_failed(const am_input *in);
 am_status am_input_fail(const am_input *in, am_error *err);
 

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/half.h"
+#include "base/half.h"
 
 typedef struct decode_job {
     am_backend *b;

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "backend/cpu_internal.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ typedef struct packing {
     float **worker_rows; /* [n_threads] */
     size_t worker_rows_len;
     size_t n_bytes;
+    _Atomic bool not_finite; /* a weight was NaN or infinite */
 } packing;
 
 static void *take(packing *k, size_t n_bytes) {
@@ -24,10 +26,19 @@ static void *take(packing *k, size_t n_bytes) {
     return k->p->arena.base ? am_arena_take(&k->p->arena, n_bytes) : NULL;
 }
 
+static void check_finite(packing *k, const float *x, size_t n) {
+    float sum = 0; /* x - x is 0 for a finite x, else NaN */
+    for (size_t i = 0; i < n; i++) sum += x[i] - x[i];
+    if (sum != 0) atomic_store(&k->not_finite, true);
+}
+
 /* A vector or a small matrix as plain f32. */
 static const float *take_plain(packing *k, const am_weight *w) {
-    float *dst = take(k, (size_t)(w->n_rows * w->n_cols) * sizeof *dst);
-    if (dst) am_weight_read(w, 0, w->n_rows, dst);
+    size_t n = (size_t)(w->n_rows * w->n_cols);
+    float *dst = take(k, n * sizeof *dst);
+    if (!dst) return NULL;
+    am_weight_read(w, 0, w->n_rows, dst);
+    check_finite(k, dst, n);
     return dst;
 }
 
@@ -57,6 +68,7 @@ static void pack_task(void *arg, int task, int worker) {
     int n = dst->n - row0 < job->panels_a_task * nr ? dst->n - row0 : job->panels_a_task * nr;
     float *rows = job->k->worker_rows[worker];
     am_weight_read(job->w, row0, n, rows);
+    check_finite(job->k, rows, (size_t)n * dst->k);
     if (job->n_taps > 1)
         for (int i = 0; i < n; i++)
             reorder_taps(rows + (size_t)i * dst->k, rows + (size_t)n * dst->k, dst->k / job->n_taps, job->n_taps);
@@ -187,6 +199,9 @@ am_status am_cpu_prepare(am_prepared **prepared, const am_weights *w, const am_p
     if (status == AM_OK) {
         k.n_bytes = 0;
         take_all(&k);
+        if (atomic_load(&k.not_finite))
+            status =
+                am_fail(err, AM_E_MODEL, "the model's weights hold numbers that are not finite: its file is damaged");
     }
     free_worker_rows(&k);
     if (status != AM_OK) am_cpu_release(&p);

@@ -27,7 +27,6 @@ unsigned am_cpu_flags(void) {
     if (flags && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         flags |= AM_CPU_AVX512;
-    if ((flags & AM_CPU_AVX512) && __builtin_cpu_supports("avx512vnni")) flags |= AM_CPU_AVX512VNNI;
 #endif
     return flags;
 }
@@ -54,6 +53,7 @@ const char *am_cpu_name(unsigned flags) {
 }
 
 am_status am_cpu_describe(char *text, size_t cap) {
+    if (!text) return AM_E_ARG;
     unsigned have = am_cpu_flags();
     size_t len = 0;
     if (cap) text[0] = '\0';

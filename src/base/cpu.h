@@ -9,8 +9,6 @@
 enum {
     AM_CPU_AVX2 = 1u << 0,   /* AVX2, FMA and F16C: always met together */
     AM_CPU_AVX512 = 1u << 1, /* F, BW, DQ and VL */
-    AM_CPU_AVX512VNNI = 1u << 2,
-    AM_CPU_AVXVNNI = 1u << 3,
 };
 
 /* Flags of the machine, the operating system's support for the registers included. */

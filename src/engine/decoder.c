@@ -13,15 +13,13 @@ am_status am_decoder_open(am_decoder *d, const am_model *model, am_backend *back
                           am_error *err) {
     const am_dims *dims = &model->dims;
     *d = (am_decoder){ .model = model, .backend = backend, .cancelled = cancelled };
-    int n_blank = 0;
-    int32_t blank = -1;
-    am_vocabulary_encode(model->vocabulary, " ", &blank, 1, &n_blank);
     d->rules = (am_logit_rules){
         .specials = am_vocabulary_specials(model->vocabulary),
         .suppress = model->suppress,
         .n_suppress = model->n_suppress,
         .n_vocab = dims->n_vocab,
-        .blank = n_blank == 1 ? blank : -1,
+        .suppress_first = model->suppress_first,
+        .n_suppress_first = model->n_suppress_first,
         .max_initial_timestamp = 50, /* 1.0 s */
     };
     d->logits = malloc((size_t)dims->n_vocab * sizeof *d->logits);
@@ -87,6 +85,8 @@ static am_status run_prompt(am_decoder *d, int slot, int n_prompt, int start, fl
     am_status status = feed(d, slot, d->prompt, start + 1, 0, start, err);
     if (status != AM_OK) return status;
     *no_speech_prob = expf(d->logits[s->no_speech] - am_log_sum_exp(d->logits, d->rules.n_vocab));
+    if (!isfinite(*no_speech_prob))
+        return am_fail(err, AM_E_MODEL, "the model computes numbers that are not finite: its file is damaged");
     int n_rest = n_prompt - start - 1;
     if (n_rest == 0) return AM_OK;
     return feed(d, slot, d->prompt + start + 1, n_rest, start + 1, n_rest - 1, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/versioned.h"
 
 /* Model sizes as published; large-v1, v2 and v3 differ in n_mels and n_vocab only. */
 static const struct {
@@ -26,7 +27,7 @@ const char *am_dims_size_name(const am_dims *d) {
 }
 
 static am_status check_config(const am_model_config *cfg, unsigned *cpu_flags, am_error *err) {
-    if (!cfg || !cfg->path || !*cfg->path) return am_fail(err, AM_E_ARG, "no model was named");
+    if (!cfg->path || !*cfg->path) return am_fail(err, AM_E_ARG, "no model was named");
     if (cfg->compute && strcmp(cfg->compute, "auto") != 0 && strcmp(cfg->compute, "f32") != 0)
         return am_fail(err, AM_E_ARG, "unknown compute type \"%s\"; known are auto and f32", cfg->compute);
     return am_cpu_mask(cfg->cpu, cpu_flags, err);
@@ -45,14 +46,28 @@ static am_status check_dims(const char *path, const am_dims *d, am_error *err) {
     return AM_OK;
 }
 
-/* The model's own list, or Whisper's for its vocabulary. */
-static am_status take_suppress_list(am_model *m, const am_weights *w, am_error *err) {
+/* A blank and the end: what Whisper forbids as the first token where the model does not say. */
+static int default_suppress_first(const am_vocabulary *v, int32_t tokens[2]) {
+    int n = 0;
+    if (am_vocabulary_encode(v, " ", tokens, 1, &n) != AM_OK || n != 1) n = 0;
+    tokens[n++] = am_vocabulary_specials(v)->end_of_text;
+    return n;
+}
+
+/* The model's own lists, or Whisper's for its vocabulary. */
+static am_status take_suppress_lists(am_model *m, const am_weights *w, am_error *err) {
     int n = w->n_suppress ? w->n_suppress : am_vocabulary_default_suppress(m->vocabulary, NULL, 0);
+    int n_first = w->n_suppress_begin ? w->n_suppress_begin : 2;
     m->suppress = malloc((size_t)(n ? n : 1) * sizeof *m->suppress);
-    if (!m->suppress) return am_fail_nomem(err, "the list of suppressed tokens", (size_t)n * sizeof *m->suppress);
+    m->suppress_first = malloc((size_t)n_first * sizeof *m->suppress_first);
+    if (!m->suppress || !m->suppress_first)
+        return am_fail_nomem(err, "the lists of suppressed tokens", (size_t)(n + n_first) * sizeof *m->suppress);
     m->n_suppress = n;
     if (w->n_suppress) memcpy(m->suppress, w->suppress, (size_t)n * sizeof *m->suppress);
     else am_vocabulary_default_suppress(m->vocabulary, m->suppress, n);
+    m->n_suppress_first = n_first;
+    if (w->n_suppress_begin) memcpy(m->suppress_first, w->suppress_begin, (size_t)n_first * sizeof *m->suppress_first);
+    else m->n_suppress_first = default_suppress_first(m->vocabulary, m->suppress_first);
     return AM_OK;
 }
 
@@ -71,7 +86,7 @@ static am_status fill(am_model *m, const am_weights *w, const am_model_config *c
     m->ops = &am_backend_cpu;
     m->n_parameters = count_parameters(&w->dims);
     am_status status = am_vocabulary_open(&m->vocabulary, w->vocab.n_tokens, w->vocab.offset, w->vocab.bytes, err);
-    if (status == AM_OK) status = take_suppress_list(m, w, err);
+    if (status == AM_OK) status = take_suppress_lists(m, w, err);
     am_pool *pool = NULL;
     if (status == AM_OK) status = am_pool_open(&pool, cfg->n_threads, err);
     if (status == AM_OK) {
@@ -82,24 +97,22 @@ static am_status fill(am_model *m, const am_weights *w, const am_model_config *c
     return status;
 }
 
-void am_model_config_init(am_model_config *cfg) {
-    *cfg = (am_model_config){ .struct_size = sizeof *cfg };
-}
-
-am_status am_model_open(am_model **model, const am_model_config *cfg, am_error *err) {
+am_status am_model_open(am_model **model, const am_model_config *user_cfg, am_error *err) {
     if (!model) return am_fail(err, AM_E_ARG, "am_model_open: model is NULL");
     *model = NULL;
     am_error_clear(err);
     unsigned cpu_flags;
-    am_status status = check_config(cfg, &cpu_flags, err);
+    am_model_config cfg;
+    if (!am_versioned_read(&cfg, sizeof cfg, user_cfg)) return am_fail(err, AM_E_ARG, "no configuration is given");
+    am_status status = check_config(&cfg, &cpu_flags, err);
     if (status != AM_OK) return status;
     am_model *m = calloc(1, sizeof *m);
     if (!m) return am_fail_nomem(err, "a model", sizeof *m);
     m->cpu_flags = cpu_flags;
     am_weights *w = NULL;
-    status = am_weights_open(&w, cfg->path, &cfg->logger, err);
-    if (status == AM_OK) status = check_dims(cfg->path, &w->dims, err);
-    if (status == AM_OK) status = fill(m, w, cfg, err);
+    status = am_weights_open(&w, cfg.path, &cfg.logger, err);
+    if (status == AM_OK) status = check_dims(cfg.path, &w->dims, err);
+    if (status == AM_OK) status = fill(m, w, &cfg, err);
     am_weights_close(&w);
     if (status != AM_OK) am_model_close(&m);
     *model = m;
@@ -112,16 +125,16 @@ void am_model_close(am_model **model) {
     if (m->prepared) m->ops->release(&m->prepared);
     am_vocabulary_close(&m->vocabulary);
     free(m->suppress);
+    free(m->suppress_first);
     free(m);
     *model = NULL;
 }
 
 am_status am_model_info_get(const am_model *m, am_model_info *info) {
-    if (!m || !info || info->struct_size < sizeof *info) return AM_E_ARG;
+    if (!m) return AM_E_ARG;
     const am_dims *d = &m->dims;
     const am_specials *s = am_vocabulary_specials(m->vocabulary);
-    *info = (am_model_info){
-        .struct_size = info->struct_size,
+    am_model_info full = {
         .format = m->format,
         .size = am_dims_size_name(d),
         .compute = "f32",
@@ -141,5 +154,5 @@ am_status am_model_info_get(const am_model *m, am_model_info *info) {
         .n_parameters = m->n_parameters,
         .weight_bytes = m->ops->prepared_bytes(m->prepared),
     };
-    return AM_OK;
+    return am_versioned_write(info, &full, sizeof full) ? AM_OK : AM_E_ARG;
 }

@@ -17,6 +17,8 @@ struct am_model {
     am_vocabulary *vocabulary;
     int32_t *suppress; /* tokens never to be sampled, the timestamp rules' own aside */
     int n_suppress;
+    int32_t *suppress_first; /* tokens never to be the first of a window */
+    int n_suppress_first;
     uint64_t n_parameters;
 };
 

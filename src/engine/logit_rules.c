@@ -7,6 +7,11 @@ static void forbid(float *logits, int from, int to) {
     for (int i = from; i < to; i++) logits[i] = -INFINITY;
 }
 
+static void suppress(float *logits, int n_vocab, const int32_t *tokens, int n) {
+    for (int i = 0; i < n; i++)
+        if (tokens[i] >= 0 && tokens[i] < n_vocab) logits[tokens[i]] = -INFINITY;
+}
+
 int am_arg_max(const float *x, int n) {
     int best = 0;
     for (int i = 1; i < n; i++)
@@ -56,13 +61,9 @@ static void prefer_timestamps(const am_logit_rules *r, float *logits) {
 
 void am_logit_rules_apply(const am_logit_rules *r, const int32_t *tokens, int n, float *logits) {
     const am_specials *s = r->specials;
-    for (int i = 0; i < r->n_suppress; i++)
-        if (r->suppress[i] >= 0 && r->suppress[i] < r->n_vocab) logits[r->suppress[i]] = -INFINITY;
+    suppress(logits, r->n_vocab, r->suppress, r->n_suppress);
     logits[s->no_timestamps] = -INFINITY;
-    if (n == 0) {
-        if (r->blank >= 0) logits[r->blank] = -INFINITY;
-        logits[s->end_of_text] = -INFINITY;
-    }
+    if (n == 0) suppress(logits, r->n_vocab, r->suppress_first, r->n_suppress_first);
     if (!r->timestamps) {
         forbid(logits, s->first_timestamp, r->n_vocab);
         return;

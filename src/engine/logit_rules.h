@@ -14,7 +14,8 @@ typedef struct am_logit_rules {
     const int32_t *suppress; /* tokens never allowed */
     int n_suppress;
     int n_vocab;
-    int32_t blank;             /* the token " ", not allowed first; -1 when the vocabulary has none */
+    const int32_t *suppress_first; /* tokens not allowed as the first one: the blank and the end */
+    int n_suppress_first;
     bool timestamps;           /* segments carry times; else timestamp tokens are never allowed */
     int max_initial_timestamp; /* in steps of 0.02 s: the first segment begins no later */
 } am_logit_rules;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/versioned.h"
 #include "engine/decoder.h"
 #include "engine/timestamps.h"
 #include "engine/window.h"
@@ -49,10 +50,6 @@ struct am_session {
     _Atomic bool cancelled;
     _Atomic int64_t done_frames;
 };
-
-void am_session_config_init(am_session_config *cfg) {
-    *cfg = (am_session_config){ .struct_size = sizeof *cfg };
-}
 
 /* ---- Opening ------------------------------------------------------------------------------------------------ */
 
@@ -117,8 +114,7 @@ static am_status take_memory(am_session *s, am_error *err) {
     return am_fail_nomem(err, "a session", (n_mel + n_encoded) * sizeof *s->mel);
 }
 
-static am_status check_config(const am_model *model, const am_session_config *cfg, am_error *err) {
-    if (!model || !cfg) return am_fail(err, AM_E_ARG, "am_session_open: model or configuration is NULL");
+static am_status check_config(const am_session_config *cfg, am_error *err) {
     if (cfg->task != AM_TASK_TRANSCRIBE && cfg->task != AM_TASK_TRANSLATE)
         return am_fail(err, AM_E_ARG, "unknown task %d", (int)cfg->task);
     if (cfg->device && strcmp(cfg->device, "auto") != 0 && strcmp(cfg->device, "cpu") != 0)
@@ -127,11 +123,15 @@ static am_status check_config(const am_model *model, const am_session_config *cf
     return AM_OK;
 }
 
-am_status am_session_open(am_session **session, const am_model *model, const am_session_config *cfg, am_error *err) {
+am_status am_session_open(am_session **session, const am_model *model, const am_session_config *user_cfg,
+                          am_error *err) {
     if (!session) return am_fail(err, AM_E_ARG, "am_session_open: session is NULL");
     *session = NULL;
     am_error_clear(err);
-    am_status status = check_config(model, cfg, err);
+    am_session_config copy, *cfg = &copy;
+    if (!model || !am_versioned_read(cfg, sizeof *cfg, user_cfg))
+        return am_fail(err, AM_E_ARG, "am_session_open: no model or no configuration is given");
+    am_status status = check_config(cfg, err);
     if (status != AM_OK) return status;
     am_session *s = calloc(1, sizeof *s);
     if (!s) return am_fail_nomem(err, "a session", sizeof *s);
@@ -174,6 +174,8 @@ void am_session_close(am_session **session) {
 /* ---- Feeding ------------------------------------------------------------------------------------------------ */
 
 am_status am_session_feed(am_session *s, const float *pcm, size_t n_samples) {
+    if (!s) return AM_E_ARG;
+    if (!pcm && n_samples) return am_fail(&s->error, AM_E_ARG, "no samples are given");
     if (s->window.finished) return am_fail(&s->error, AM_E_STATE, "samples were fed after the end was declared");
     if (n_samples > AM_FEED_MAX)
         return am_fail(&s->error, AM_E_ARG, "%zu samples at once; at most %d are taken", n_samples, AM_FEED_MAX);
@@ -183,11 +185,13 @@ am_status am_session_feed(am_session *s, const float *pcm, size_t n_samples) {
 }
 
 am_status am_session_finish(am_session *s) {
+    if (!s) return AM_E_ARG;
     s->window.finished = true;
     return AM_OK;
 }
 
 void am_session_cancel(am_session *s) {
+    if (!s) return;
     atomic_store(&s->cancelled, true);
 }
 
@@ -202,17 +206,17 @@ static am_status detect_language(am_session *s) {
 }
 
 /* The next window continues this text.  Text that failed the thresholds would only be continued as badly. */
-static void remember(am_session *s, bool is_good) {
-    const am_decode_result *r = &s->result;
+static void remember(am_session *s, int n_tokens, bool is_good) {
+    const int32_t *tokens = s->result.tokens;
     if (!s->use_previous || !is_good) {
         s->options.n_previous = 0;
         return;
     }
     int most = AM_MAX_PREVIOUS(&s->model->dims);
-    int n_new = r->n_tokens < most ? r->n_tokens : most;
+    int n_new = n_tokens < most ? n_tokens : most;
     int n_old = s->options.n_previous < most - n_new ? s->options.n_previous : most - n_new;
     memmove(s->previous, s->previous + s->options.n_previous - n_old, (size_t)n_old * sizeof *s->previous);
-    memcpy(s->previous + n_old, r->tokens + r->n_tokens - n_new, (size_t)n_new * sizeof *s->previous);
+    memcpy(s->previous + n_old, tokens + n_tokens - n_new, (size_t)n_new * sizeof *s->previous);
     s->options.n_previous = n_old + n_new;
 }
 
@@ -222,19 +226,27 @@ static am_status text_of(am_session *s, const int32_t *tokens, int n) {
     return status == AM_OK ? AM_OK : am_fail(&s->error, status, "out of memory for the text of a window");
 }
 
+/* Of the text without the white space around it, as openai/whisper measures it. */
+static float compression_of(const am_buf *text) {
+    static const char space[] = " \t\r\n";
+    size_t first = text->len ? strspn(text->data, space) : 0, end = text->len;
+    while (end > first && strchr(space, text->data[end - 1])) end--;
+    return end > first ? am_compression_ratio(text->data + first, end - first) : 0;
+}
+
 /* Turn the decoder's result into segments to hand out and move on to where the next window begins. */
 static am_status take_result(am_session *s) {
     am_decode_result *r = &s->result;
     am_status status = text_of(s, r->tokens, r->n_tokens);
     if (status != AM_OK) return status;
     int n_frames = am_window_frames(&s->window);
-    s->compression_ratio = am_compression_ratio(s->text.data ? s->text.data : "", s->text.len);
+    s->compression_ratio = compression_of(&s->text);
     bool is_silence = r->no_speech_prob > NO_SPEECH_THRESHOLD && r->avg_logprob < LOGPROB_THRESHOLD;
-    am_cut cut = { 0, n_frames };
+    am_cut cut = { 0, 0, n_frames };
     if (!is_silence) {
         cut = am_timestamps_cut(r->tokens, r->n_tokens, am_vocabulary_specials(s->model->vocabulary)->first_timestamp,
                                 n_frames, s->spans);
-        remember(s, s->compression_ratio <= COMPRESSION_THRESHOLD && r->avg_logprob >= LOGPROB_THRESHOLD);
+        remember(s, cut.n_done, s->compression_ratio <= COMPRESSION_THRESHOLD && r->avg_logprob >= LOGPROB_THRESHOLD);
     }
     s->n_spans = cut.n_spans;
     s->next_span = 0;
@@ -288,7 +300,9 @@ static am_status emit(am_session *s, bool *has_text) {
 }
 
 am_status am_session_next(am_session *s, const am_segment **segment) {
+    if (!segment) return AM_E_ARG;
     *segment = NULL;
+    if (!s) return AM_E_ARG;
     if (s->failed != AM_OK) return s->failed;
     for (;;) {
         bool has_text = false;
@@ -309,14 +323,17 @@ am_status am_session_next(am_session *s, const am_segment **segment) {
 }
 
 double am_session_position(const am_session *s) {
+    if (!s) return 0;
     return s->start_sec + 0.01 * (double)atomic_load(&s->done_frames);
 }
 
 const am_error *am_session_error(const am_session *s) {
-    return &s->error;
+    static const am_error none = { AM_E_ARG, "there is no session" };
+    return s ? &s->error : &none;
 }
 
 am_status am_session_languages(const am_session *s, am_language_prob *out, size_t cap, size_t *n) {
+    if (!s || !n || (!out && cap)) return AM_E_ARG;
     *n = 0;
     if (!s->languages_known) return AM_OK;
     bool taken[AM_N_LANGUAGES] = { false };

@@ -13,7 +13,7 @@
 #define STEP_FRAMES 2
 
 am_cut am_timestamps_cut(const int32_t *tokens, int n, int32_t first_timestamp, int n_frames, am_span *spans) {
-    am_cut cut = { 0, n_frames };
+    am_cut cut = { 0, n, n_frames };
     bool ends_with_single = n >= 2 && tokens[n - 2] < first_timestamp && tokens[n - 1] >= first_timestamp;
     int begin = 0, last_pair_end = 0;
     for (int i = 1; i <= n; i++) {
@@ -26,7 +26,9 @@ am_cut am_timestamps_cut(const int32_t *tokens, int n, int32_t first_timestamp, 
         if (is_pair) last_pair_end = i;
     }
     if (last_pair_end > 0) {
-        if (!ends_with_single) cut.advance = (tokens[last_pair_end - 1] - first_timestamp) * STEP_FRAMES;
+        if (ends_with_single) return cut;
+        cut.advance = (tokens[last_pair_end - 1] - first_timestamp) * STEP_FRAMES;
+        cut.n_done = last_pair_end + 1;
         return cut;
     }
     /* No pair: one segment, from the window's start to its last timestamp or its end. */

@@ -14,6 +14,7 @@ typedef struct am_span {
 
 typedef struct am_cut {
     int n_spans;
+    int n_done;  /* tokens that need not be decoded again, with the timestamp the next window begins at */
     int advance; /* frames of 10 ms to the next window */
 } am_cut;
 

@@ -1,7 +1,7 @@
 /* Matrix product with packed weights: packers and the C reference.  Contract: kernels.h.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/half.h"
+#include "base/half.h"
 #include "kernels/kernels_c.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* The public calls about models by name.  See catalogue.h, and catalogue_data.h for the data.
  *
  * SPDX-License-Identifier: MIT */
+#include "base/versioned.h"
 #include "model/catalogue_data.h"
 
 #include <stdio.h>
@@ -33,7 +34,6 @@ const am_catalog_model *am_catalog_find(const char *name, am_error *err) {
 }
 
 am_status am_catalog_get(size_t index, am_catalog_entry *entry) {
-    if (!entry || entry->struct_size < sizeof entry->struct_size) return AM_E_ARG;
     if (index >= N_MODELS) return AM_E_END;
     const am_catalog_model *m = &models[index];
     am_catalog_entry full = {
@@ -44,10 +44,7 @@ am_status am_catalog_get(size_t index, am_catalog_entry *entry) {
         full.sha256 = f->sha256;
         full.n_bytes = f->n_bytes;
     }
-    size_t size = entry->struct_size < sizeof full ? entry->struct_size : sizeof full;
-    full.struct_size = entry->struct_size;
-    memcpy(entry, &full, size);
-    return AM_OK;
+    return am_versioned_write(entry, &full, sizeof full) ? AM_OK : AM_E_ARG;
 }
 
 static am_status put_path(const char *found, char *path, size_t cap, am_error *err) {

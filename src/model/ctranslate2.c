@@ -127,18 +127,22 @@ static void find_scales(am_source *s) {
         memcpy(name, t->name, t->name_len);
         memcpy(name + t->name_len, "_scale", sizeof "_scale");
         const am_named_tensor *scale = am_source_find(s, name);
-        if (scale && scale->dtype == AM_DTYPE_F32 && scale->n_bytes / 4 == (uint64_t)t->dims[0])
-            t->row_scale = scale->data;
+        if (!scale || scale->dtype != AM_DTYPE_F32) continue;
+        t->row_scale = scale->data;
+        t->n_row_scales = scale->n_bytes / 4;
     }
 }
 
 /* A scalar of the specification as a number; `absent` when it is not there. */
 static int scalar(const am_source *s, const char *name, int absent) {
     const am_named_tensor *t = am_source_find(s, name);
-    if (!t || t->n_dims > 1 || t->n_bytes == 0) return absent;
-    if (t->n_bytes == 1) return (int8_t)t->data[0];
-    if (t->n_bytes == 2) return (int16_t)am_load_u16(t->data);
-    return (int)am_load_u32(t->data);
+    if (!t || t->n_dims > 1) return absent;
+    switch (t->n_bytes) {
+    case 1: return (int8_t)t->data[0];
+    case 2: return (int16_t)am_load_u16(t->data);
+    case 4: return (int)am_load_u32(t->data);
+    default: return absent;
+    }
 }
 
 /* Dimension `i` of a tensor as an int; -1 when there is no such tensor or it cannot be one. */

@@ -15,13 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/versioned.h"
 #include "model/weights.h"
 
 static const am_pull_sources default_sources = { .hub = "https://huggingface.co", .python = "python3" };
-
-void am_pull_config_init(am_pull_config *cfg) {
-    *cfg = (am_pull_config){ .struct_size = sizeof *cfg };
-}
 
 typedef struct folders {
     char models[AM_PATH_CAP], final[AM_PATH_CAP], partial[AM_PATH_CAP], lock[AM_PATH_CAP], old[AM_PATH_CAP];
@@ -142,9 +139,8 @@ am_status am_model_pull_from(const am_pull_config *cfg, const am_catalog_model *
 
 am_status am_model_pull(const am_pull_config *cfg, am_error *err) {
     am_error_clear(err);
-    if (!cfg || cfg->struct_size < sizeof cfg->struct_size) return am_fail(err, AM_E_ARG, "no configuration is given");
-    am_pull_config full = { 0 };
-    memcpy(&full, cfg, cfg->struct_size < sizeof full ? cfg->struct_size : sizeof full);
+    am_pull_config full;
+    if (!am_versioned_read(&full, sizeof full, cfg)) return am_fail(err, AM_E_ARG, "no configuration is given");
     if (!full.cache_dir || !*full.cache_dir) return am_fail(err, AM_E_ARG, "no cache folder is given");
     const am_catalog_model *model = am_catalog_find(full.name, err);
     am_error own; /* the sentence is passed on from source to source, so there is always one */

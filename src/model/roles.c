@@ -153,6 +153,9 @@ static bool same_shape(const am_named_tensor *t, const shape *want) {
 static am_status check_scales(const mapper *m, const char *name, const am_named_tensor *t, int64_t n_rows) {
     if (!t->row_scale)
         return am_fail(m->err, AM_E_MODEL, "%s: tensor %s is int8 but has no scales", am_source_shown(m->s), name);
+    if (t->n_row_scales != (uint64_t)n_rows)
+        return am_fail(m->err, AM_E_MODEL, "%s: tensor %s has %lld rows but %llu scales", am_source_shown(m->s), name,
+                       (long long)n_rows, (unsigned long long)t->n_row_scales);
     for (int64_t i = 0; i < n_rows; i++) {
         float scale = am_load_f32(t->row_scale + i * 4);
         if (!(scale > 0 && scale <= 3.4e38f))

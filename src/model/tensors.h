@@ -30,7 +30,8 @@ typedef struct am_named_tensor {
     int64_t dims[AM_TENSOR_MAX_DIMS]; /* row-major, the last one runs fastest */
     const unsigned char *data;
     size_t n_bytes;
-    const unsigned char *row_scale; /* S8_ROW: dims[0] f32 */
+    const unsigned char *row_scale; /* S8_ROW: n_row_scales f32 */
+    uint64_t n_row_scales;
 } am_named_tensor;
 
 /* Everything behind am_weights.owner. */

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include <assert.h>
 
+#include "base/half.h"
 #include "model/mapping.h"
 #include "model/weights.h"
 
@@ -17,24 +18,8 @@ static inline float bits_to_float(uint32_t bits) {
     return f;
 }
 
-static inline float half_to_float(uint16_t h) {
-    const uint32_t inf_exponent = 0x7c00u << 13;
-    uint32_t bits = (uint32_t)(h & 0x7fff) << 13;
-    uint32_t exponent = bits & inf_exponent;
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16;
-    bits += (127u - 15u) << 23;
-    if (exponent == inf_exponent) {
-        bits += (128u - 16u) << 23;
-    } else if (exponent == 0) {
-        /* m * 2^-24 as (1 + m/1024) * 2^-14 - 2^-14 */
-        float f = bits_to_float(bits + (1u << 23)) - bits_to_float(113u << 23);
-        memcpy(&bits, &f, sizeof bits);
-    }
-    return bits_to_float(bits | sign);
-}
-
 static inline float load_half(const unsigned char *p) {
-    return half_to_float(am_load_u16(p));
+    return am_half_to_float(am_load_u16(p));
 }
 
 static void read_f32(float *dst, const unsigned char *src, int64_t n) {

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "text/writer.h"
+#include "base/versioned.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,6 @@ struct am_writer {
     am_writer_state state;
     bool broken, finished;
 };
-
-void am_writer_config_init(am_writer_config *cfg) {
-    *cfg = (am_writer_config){ .struct_size = sizeof *cfg };
-}
 
 const char *am_writer_format(size_t index) {
     return index < N_FORMATS ? formats[index]->name : NULL;
@@ -58,27 +55,28 @@ static am_status flush(am_writer *w) {
     return status;
 }
 
-static am_status check_config(const am_writer_config *cfg, am_error *err) {
-    if (!cfg || cfg->struct_size < sizeof *cfg)
+static am_status copy_config(am_writer_config *cfg, const am_writer_config *from, am_error *err) {
+    if (!am_versioned_read(cfg, sizeof *cfg, from))
         return am_fail(err, AM_E_ARG, "the writer's configuration was not filled by am_writer_config_init()");
     if (!cfg->format) return am_fail(err, AM_E_ARG, "no output format is given");
     if (!cfg->write) return am_fail(err, AM_E_ARG, "no function to write with is given");
     return AM_OK;
 }
 
-am_status am_writer_open(am_writer **writer, const am_writer_config *cfg, am_error *err) {
+am_status am_writer_open(am_writer **writer, const am_writer_config *user_cfg, am_error *err) {
     am_error_clear(err);
     if (!writer) return am_fail(err, AM_E_ARG, "no place for the writer is given");
     *writer = NULL;
-    am_status status = check_config(cfg, err);
+    am_writer_config cfg;
+    am_status status = copy_config(&cfg, user_cfg, err);
     if (status != AM_OK) return status;
-    const am_writer_functions *format = find_format(cfg->format);
-    if (!format) return unknown_format(cfg->format, err);
+    const am_writer_functions *format = find_format(cfg.format);
+    if (!format) return unknown_format(cfg.format, err);
     am_writer *w = calloc(1, sizeof *w);
     if (!w) return am_fail_nomem(err, "a writer", sizeof *w);
     w->format = format;
-    w->write = cfg->write;
-    w->cookie = cfg->cookie;
+    w->write = cfg.write;
+    w->cookie = cfg.cookie;
     am_buf_init(&w->state.out, 2 * AM_WRITER_MAX + (1 << 16));
     am_buf_init(&w->state.text, AM_WRITER_MAX);
     am_buf_init(&w->state.segments, AM_WRITER_MAX);
@@ -120,11 +118,12 @@ am_status am_writer_segment(am_writer *w, const am_segment *segment) {
 }
 
 am_status am_writer_finish(am_writer *w, const am_transcript_info *info) {
-    if (!w || (info && info->struct_size < sizeof *info)) return AM_E_ARG;
+    am_transcript_info full;
+    if (!w || (info && !am_versioned_read(&full, sizeof full, info))) return AM_E_ARG;
     if (w->finished) return AM_E_STATE;
     w->finished = true;
     if (w->broken) return AM_E_IO;
-    if (w->format->finish) w->format->finish(&w->state, info);
+    if (w->format->finish) w->format->finish(&w->state, info ? &full : NULL);
     return flush(w);
 }
 

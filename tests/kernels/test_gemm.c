@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "base/cpu.h"
-#include "kernels/half.h"
+#include "base/half.h"
 #include "kernels/kernels.h"
 #include "support/guard.h"
 

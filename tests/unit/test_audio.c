@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/resource.h>
 
 #include "audio/source.h"
@@ -158,7 +159,7 @@ static void wav_agrees_with_ffmpeg(void **state) {
         am_input *in[2];
         am_source *s[2];
         for (int k = 0; k < 2; k++) {
-            assert_int_equal(am_input_open(&in[k], media_path("c.wav"), NULL), AM_OK);
+            assert_int_equal(am_input_open(&in[k], media_path("c.wav"), (am_input_cancel){ 0 }, NULL), AM_OK);
             assert_int_equal((k ? am_decode_open : am_wav_open)(&s[k], in[k], NULL, NULL), AM_OK);
         }
         static float x[2][60000];
@@ -355,8 +356,44 @@ static void memory_is_flat(void **state) {
     pclose(f);
 }
 
+static int waits_left;
+
+static int cancel_after_two(void *cookie) {
+    return --waits_left < 0;
+}
+
+/* A pipe that stays open and silent: without a way out, a reader waits for ever. */
+static void cancels_a_stalled_pipe(void **state) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    char path[64];
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    static const short samples[8000];
+    assert_int_equal(write(ends[1], samples, sizeof samples), sizeof samples);
+    am_audio_config cfg;
+    am_audio_config_init(&cfg);
+    cfg.path = path;
+    cfg.raw = "s16le,16000,1";
+    cfg.is_cancelled = cancel_after_two;
+    waits_left = 1000;
+    am_audio *audio;
+    assert_int_equal(am_audio_open(&audio, &cfg, NULL), AM_OK);
+    static float pcm[16000];
+    size_t n, total = 0;
+    am_status status;
+    waits_left = 2;
+    while ((status = am_audio_read(audio, pcm, 16000, &n)) == AM_OK) total += n;
+    assert_int_equal(status, AM_E_CANCELLED);
+    assert_int_equal(am_audio_error(audio)->status, AM_E_CANCELLED);
+    assert_true(total <= 8000);
+    am_audio_close(&audio);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cancels_a_stalled_pipe),
         cmocka_unit_test(memory_is_flat),
         cmocka_unit_test(every_container),
         cmocka_unit_test(amr),

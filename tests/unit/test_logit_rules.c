@@ -11,12 +11,16 @@
 
 enum { END = 10, NO_TIMES = 11, FIRST = 12, N = 32 };
 static const am_specials specials = { .end_of_text = END, .no_timestamps = NO_TIMES, .first_timestamp = FIRST };
+static const int32_t first[] = { 0, END };
 static float logits[N];
 
 static am_logit_rules rules(bool timestamps) {
-    return (am_logit_rules){
-        .specials = &specials, .n_vocab = N, .blank = 0, .timestamps = timestamps, .max_initial_timestamp = 5
-    };
+    return (am_logit_rules){ .specials = &specials,
+                             .n_vocab = N,
+                             .suppress_first = first,
+                             .n_suppress_first = 2,
+                             .timestamps = timestamps,
+                             .max_initial_timestamp = 5 };
 }
 
 static bool allowed(int token) {

@@ -23,6 +23,7 @@ static void pairs_and_an_open_end(void **state) {
     expect_span(0, 0, 4, 0, 100);
     expect_span(1, 4, 3, 110, 200);
     assert_int_equal(cut.advance, 400);
+    assert_int_equal(cut.n_done, 8); /* token 8 is not among what the next window continues */
 }
 
 static void single_timestamp_at_the_end(void **state) {
@@ -31,6 +32,7 @@ static void single_timestamp_at_the_end(void **state) {
     assert_int_equal(cut.n_spans, 2);
     expect_span(1, 3, 3, 100, 300);
     assert_int_equal(cut.advance, 700); /* nothing follows: the whole window is done */
+    assert_int_equal(cut.n_done, 6);
 }
 
 static void one_segment(void **state) {

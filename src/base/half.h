@@ -1,8 +1,9 @@
-/* IEEE half precision in plain C: exact widening, and narrowing to nearest even.
+/* IEEE half precision in plain C: exact widening, and narrowing to nearest even.  No step works on a subnormal float, so
+ * a processor told to flush those gives the same numbers.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef AM_KERNELS_HALF_H
-#define AM_KERNELS_HALF_H
+#ifndef AM_BASE_HALF_H
+#define AM_BASE_HALF_H
 
 #include <stdint.h>
 #include <string.h>
