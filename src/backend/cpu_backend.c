@@ -62,6 +62,28 @@ void am_cpu_product(am_backend *b, const cpu_product *product) {
     am_pool_run(b->pool, product_task, &job, job.row_blocks * ((n_panels + job.panels_a_task - 1) / job.panels_a_task));
 }
 
+static cpu_product product_of(const cpu_linear *linear, cpu_rows x, cpu_rows y, int m) {
+    return (cpu_product){ .linear = linear, .x = x.data, .ldx = x.ld, .y = y.data, .ldy = y.ld, .m = m };
+}
+
+void am_cpu_linear(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m) {
+    cpu_product product = product_of(linear, x, y, m);
+    am_cpu_product(b, &product);
+}
+
+void am_cpu_linear_gelu(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m) {
+    cpu_product product = product_of(linear, x, y, m);
+    product.gelu = true;
+    am_cpu_product(b, &product);
+}
+
+void am_cpu_linear_add(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m) {
+    cpu_product product = product_of(linear, x, y, m);
+    product.residual = y.data;
+    product.ldr = y.ld;
+    am_cpu_product(b, &product);
+}
+
 typedef struct norm_job {
     const am_prepared *model;
     float *y;

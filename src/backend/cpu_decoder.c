@@ -121,56 +121,32 @@ static void cross_attention_task(void *arg, int head, int worker) {
 static void self_attention(am_backend *b, const cpu_decoder_layer *layer, decode_job *job) {
     const am_dims *d = &b->model->dims;
     int m = job->n_rows, n = d->n_text_state;
-    ptrdiff_t ld = 4 * n + PAD;
-    am_cpu_norm(b, b->row_norm, b->row_x, &layer->attn_norm, m, n);
-    am_cpu_product(
-        b, &(cpu_product){ .linear = &layer->qkv, .x = b->row_norm, .ldx = n, .y = b->row_wide, .ldy = ld, .m = m });
+    cpu_rows x = { b->row_x, n }, norm = { b->row_norm, n }, qkv = { b->row_wide, 4 * n + PAD },
+             out = { b->row_attn, n };
+    am_cpu_norm(b, norm.data, x.data, &layer->attn_norm, m, n);
+    am_cpu_linear(b, &layer->qkv, norm, qkv, m);
     for (int r = 0; r < m; r++)
-        append_kv(b, &job->rows[r], job->layer, b->row_wide + r * ld + n, b->row_wide + r * ld + 2 * n);
+        append_kv(b, &job->rows[r], job->layer, qkv.data + r * qkv.ld + n, qkv.data + r * qkv.ld + 2 * n);
     am_pool_run(b->pool, self_attention_task, job, m * d->n_text_head);
-    am_cpu_product(b, &(cpu_product){ .linear = &layer->attn_out,
-                                      .x = b->row_attn,
-                                      .ldx = n,
-                                      .y = b->row_x,
-                                      .ldy = n,
-                                      .residual = b->row_x,
-                                      .ldr = n,
-                                      .m = m });
+    am_cpu_linear_add(b, &layer->attn_out, out, x, m);
 }
 
 static void cross_attention(am_backend *b, const cpu_decoder_layer *layer, decode_job *job) {
     const am_dims *d = &b->model->dims;
     int m = job->n_rows, n = d->n_text_state;
-    am_cpu_norm(b, b->row_norm, b->row_x, &layer->cross_norm, m, n);
-    am_cpu_product(
-        b, &(cpu_product){
-               .linear = &layer->cross_q, .x = b->row_norm, .ldx = n, .y = b->row_wide, .ldy = 4 * n + PAD, .m = m });
+    cpu_rows x = { b->row_x, n }, norm = { b->row_norm, n }, q = { b->row_wide, 4 * n + PAD }, out = { b->row_attn, n };
+    am_cpu_norm(b, norm.data, x.data, &layer->cross_norm, m, n);
+    am_cpu_linear(b, &layer->cross_q, norm, q, m);
     am_pool_run(b->pool, cross_attention_task, job, d->n_text_head);
-    am_cpu_product(b, &(cpu_product){ .linear = &layer->cross_out,
-                                      .x = b->row_attn,
-                                      .ldx = n,
-                                      .y = b->row_x,
-                                      .ldy = n,
-                                      .residual = b->row_x,
-                                      .ldr = n,
-                                      .m = m });
+    am_cpu_linear_add(b, &layer->cross_out, out, x, m);
 }
 
 static void mlp(am_backend *b, const cpu_decoder_layer *layer, int m) {
     int n = b->model->dims.n_text_state;
-    ptrdiff_t ld = 4 * n + PAD;
-    am_cpu_norm(b, b->row_norm, b->row_x, &layer->mlp_norm, m, n);
-    am_cpu_product(
-        b, &(cpu_product){
-               .linear = &layer->fc1, .x = b->row_norm, .ldx = n, .y = b->row_wide, .ldy = ld, .m = m, .gelu = true });
-    am_cpu_product(b, &(cpu_product){ .linear = &layer->fc2,
-                                      .x = b->row_wide,
-                                      .ldx = ld,
-                                      .y = b->row_x,
-                                      .ldy = n,
-                                      .residual = b->row_x,
-                                      .ldr = n,
-                                      .m = m });
+    cpu_rows x = { b->row_x, n }, norm = { b->row_norm, n }, middle = { b->row_wide, 4 * n + PAD };
+    am_cpu_norm(b, norm.data, x.data, &layer->mlp_norm, m, n);
+    am_cpu_linear_gelu(b, &layer->fc1, norm, middle, m);
+    am_cpu_linear_add(b, &layer->fc2, middle, x, m);
 }
 
 /* The output projection for the rows that want logits. */

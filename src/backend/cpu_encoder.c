@@ -115,31 +115,14 @@ static void attend(am_backend *b, ptrdiff_t ld) {
 
 static void run_layer(am_backend *b, const cpu_encoder_layer *layer) {
     int m = b->model->dims.n_audio_ctx, n = b->model->dims.n_audio_state;
-    ptrdiff_t ld_qkv = 3 * n + PAD, ld_mlp = 4 * n + PAD;
-    am_cpu_norm(b, b->norm, b->x, &layer->attn_norm, m, n);
-    am_cpu_product(
-        b, &(cpu_product){ .linear = &layer->qkv, .x = b->norm, .ldx = n, .y = b->wide, .ldy = ld_qkv, .m = m });
-    attend(b, ld_qkv);
-    am_cpu_product(b, &(cpu_product){ .linear = &layer->attn_out,
-                                      .x = b->norm,
-                                      .ldx = n,
-                                      .y = b->x,
-                                      .ldy = n,
-                                      .residual = b->x,
-                                      .ldr = n,
-                                      .m = m });
-    am_cpu_norm(b, b->norm, b->x, &layer->mlp_norm, m, n);
-    am_cpu_product(
-        b, &(cpu_product){
-               .linear = &layer->fc1, .x = b->norm, .ldx = n, .y = b->wide, .ldy = ld_mlp, .m = m, .gelu = true });
-    am_cpu_product(b, &(cpu_product){ .linear = &layer->fc2,
-                                      .x = b->wide,
-                                      .ldx = ld_mlp,
-                                      .y = b->x,
-                                      .ldy = n,
-                                      .residual = b->x,
-                                      .ldr = n,
-                                      .m = m });
+    cpu_rows x = { b->x, n }, norm = { b->norm, n }, qkv = { b->wide, 3 * n + PAD }, middle = { b->wide, 4 * n + PAD };
+    am_cpu_norm(b, norm.data, x.data, &layer->attn_norm, m, n);
+    am_cpu_linear(b, &layer->qkv, norm, qkv, m);
+    attend(b, qkv.ld);
+    am_cpu_linear_add(b, &layer->attn_out, norm, x, m);
+    am_cpu_norm(b, norm.data, x.data, &layer->mlp_norm, m, n);
+    am_cpu_linear_gelu(b, &layer->fc1, norm, middle, m);
+    am_cpu_linear_add(b, &layer->fc2, middle, x, m);
 }
 
 am_status am_cpu_encode(am_backend *b, const float *mel, float *out, am_error *err) {

@@ -106,6 +106,17 @@ typedef struct cpu_product {
 } cpu_product;
 void am_cpu_product(am_backend *b, const cpu_product *product);
 
+/* Rows of floats: row i begins at data + i * ld. */
+typedef struct cpu_rows {
+    float *data;
+    ptrdiff_t ld;
+} cpu_rows;
+
+/* The three products a transformer is made of, for m rows: y = x w^T + b; the same through GELU; y += x w^T + b. */
+void am_cpu_linear(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m);
+void am_cpu_linear_gelu(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m);
+void am_cpu_linear_add(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m);
+
 /* y[m, n] = LayerNorm of x, split over the pool by rows. */
 void am_cpu_norm(am_backend *b, float *y, const float *x, const cpu_norm *norm, int m, int n);
 

@@ -19,22 +19,26 @@ static void remove_folder(void) {
     rmdir(folder);
 }
 
+am_dims am_small_dims(void) {
+    return (am_dims){ .n_mels = 80,
+                      .n_vocab = 51865,
+                      .n_audio_ctx = 1500,
+                      .n_audio_state = 16,
+                      .n_audio_head = 2,
+                      .n_audio_layer = 1,
+                      .n_text_ctx = 448,
+                      .n_text_state = 16,
+                      .n_text_head = 2,
+                      .n_text_layer = 2 };
+}
+
 const char *am_small_model_path(void) {
     static int made;
     if (made) return folder;
     if (!mkdtemp(folder)) abort();
     atexit(remove_folder);
     made = 1;
-    const am_dims dims = { .n_mels = 80,
-                           .n_vocab = 51865,
-                           .n_audio_ctx = 1500,
-                           .n_audio_state = 16,
-                           .n_audio_head = 2,
-                           .n_audio_layer = 1,
-                           .n_text_ctx = 448,
-                           .n_text_state = 16,
-                           .n_text_head = 2,
-                           .n_text_layer = 2 };
+    const am_dims dims = am_small_dims();
     am_weights *w = mw_model_make(&dims, 1);
     mw_write_ctranslate2(w, folder, MW_F16);
     mw_model_free(w);

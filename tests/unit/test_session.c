@@ -135,17 +135,7 @@ static void bad_configurations_get_a_sentence(void **state) {
 
 /* Dimensions that a reader takes but no window fits. */
 static void odd_contexts_are_refused(void **state) {
-    const am_dims whisper = { .n_mels = 80,
-                              .n_vocab = 51865,
-                              .n_audio_ctx = 1500,
-                              .n_audio_state = 16,
-                              .n_audio_head = 2,
-                              .n_audio_layer = 1,
-                              .n_text_ctx = 448,
-                              .n_text_state = 16,
-                              .n_text_head = 2,
-                              .n_text_layer = 1 };
-    am_dims odd[2] = { whisper, whisper };
+    am_dims odd[2] = { am_small_dims(), am_small_dims() };
     odd[0].n_audio_ctx = 1600;
     odd[1].n_text_ctx = 3;
     static const char *const said[] = { "1600", " 3 " };
