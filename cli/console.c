@@ -30,8 +30,11 @@ void am_cli_console_bar(const char *line) {
     bar_shown = line != NULL;
 }
 
-/* File names may hold anything; a line on a terminal must not.  UTF-8 passes. */
-static void make_printable(char *text) {
+bool am_cli_console_bar_is_shown(void) {
+    return bar_shown;
+}
+
+void am_cli_make_printable(char *text) {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
         if (c < 0x20 || c == 0x7f) *text = '?';
@@ -41,7 +44,7 @@ static void make_printable(char *text) {
 static void print_line(const char *prefix, const char *fmt, va_list args) {
     char line[2048];
     vsnprintf(line, sizeof line, fmt, args);
-    make_printable(line);
+    am_cli_make_printable(line);
     am_cli_console_bar(NULL);
     fprintf(stderr, "%s%s\n", prefix, line);
 }

@@ -21,8 +21,14 @@ void am_cli_say(const char *fmt, ...) AM_CLI_PRINTF(1, 2);
 /* The same without the program's name: reports that are not failures. */
 void am_cli_note(const char *fmt, ...) AM_CLI_PRINTF(1, 2);
 
+/* Control bytes, which file names may hold and a line must not, become '?'.  UTF-8 passes. */
+void am_cli_make_printable(char *text);
+
 /* Put `line` where the bar is; NULL wipes it.  Only to be used when am_cli_console_has_bar(). */
 void am_cli_console_bar(const char *line);
+
+/* A bar is on the screen now: nobody printed since it was drawn. */
+bool am_cli_console_bar_is_shown(void);
 
 /* stderr is a terminal that can move its cursor. */
 bool am_cli_console_has_bar(void);

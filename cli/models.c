@@ -45,14 +45,15 @@ static const char *size_text(uint64_t n_bytes, char text[32]) {
 
 static int list_models(const char *cache, int n_names, char **names, const settings *s) {
     am_catalog_entry entry = { .struct_size = sizeof entry };
-    printf("%-18s %8s  %-9s %-8s %s\n", "NAME", "SIZE", "INSTALLED", "CHECKSUM", "DESCRIPTION");
+    printf("%-18s %8s  %-9s %-10s %s\n", "NAME", "SIZE", "INSTALLED", "CHECKSUM", "DESCRIPTION");
     for (size_t i = 0; am_catalog_get(i, &entry) == AM_OK; i++) {
         char size[32];
-        printf("%-18s %8s  %-9s %-8s %s%s\n", entry.name, size_text(entry.n_bytes, size),
-               is_installed(entry.name, cache) ? "yes" : "no", entry.sha256 ? "pinned" : "-", entry.description,
-               entry.is_default ? " (default)" : "");
+        printf("%-18s %8s  %-9s %-10s %s%s\n", entry.name, size_text(entry.n_bytes, size),
+               is_installed(entry.name, cache) ? "yes" : "no", entry.sha256 ? "pinned" : "not pinned",
+               entry.description, entry.is_default ? " (default)" : "");
     }
-    printf("\nModels are kept in %s\n", cache);
+    printf("\n\"large\" is another name of large-v3, and \"turbo\" of large-v3-turbo.\n");
+    printf("Models are kept in %s\n", cache);
     return AM_EXIT_OK;
 }
 
@@ -61,6 +62,14 @@ static int list_models(const char *cache, int n_names, char **names, const setti
 static int on_progress(void *cookie, const char *what, uint64_t n_done, uint64_t n_total) {
     am_cli_progress_bytes(cookie, what, n_done, n_total);
     return am_cli_interrupted();
+}
+
+/* A model that is pinned has a second source as well; for the others this is the way on. */
+static bool is_pinned(const char *name) {
+    am_catalog_entry entry = { .struct_size = sizeof entry };
+    for (size_t i = 0; am_catalog_get(i, &entry) == AM_OK; i++)
+        if (strcmp(entry.name, name) == 0) return entry.sha256 != NULL;
+    return false;
 }
 
 static int pull_model(const char *cache, char *name, const settings *s) {
@@ -81,7 +90,9 @@ static int pull_model(const char *cache, char *name, const settings *s) {
         return AM_EXIT_INTERRUPTED;
     }
     if (status != AM_OK) {
-        am_cli_say("%s", err.text);
+        bool elsewhere = status != AM_E_ARG && status != AM_E_IO && !is_pinned(name);
+        am_cli_say("%s%s", err.text,
+                   elsewhere ? "; transcribe -m PATH takes a model that came from anywhere else" : "");
         return am_cli_exit_code(status, AM_EXIT_MODEL);
     }
     char path[AM_CLI_PATH_MAX];
@@ -111,10 +122,13 @@ static int verify_model(const char *cache, char *name, const settings *s) {
 /* ---- info --------------------------------------------------------------------------------------------------- */
 
 static void print_info(const char *path, const am_model_info *m) {
+    /* The engine keeps a matrix in f16 where that loses nothing; then there are fewer than 4 bytes for a number. */
+    bool has_f16 = m->weight_bytes < 3 * m->n_parameters;
     printf("path         %s\n", path);
     printf("format       %s\n", m->format);
     printf("size         %s, %.1f million parameters\n", m->size, (double)m->n_parameters / 1e6);
-    printf("memory       %.0f MB of weights as %s for %s\n", (double)m->weight_bytes / 1e6, m->compute, m->cpu);
+    printf("memory       %.0f MB prepared for %s (%scomputed in %s)\n", (double)m->weight_bytes / 1e6, m->cpu,
+           has_f16 ? "f16 weights stay f16, " : "", m->compute);
     printf("audio        %d mels, %d positions, %d layers of %d, %d heads\n", m->n_mels, m->n_audio_ctx,
            m->n_audio_layer, m->n_audio_state, m->n_audio_head);
     printf("text         %d tokens, %d positions, %d layers of %d, %d heads\n", m->n_vocab, m->n_text_ctx,
@@ -157,32 +171,36 @@ static const struct {
     { "list",
       "",
       "which models there are, and which of them are here",
-      { "models list", "", "List the models that can be pulled, and which of them are here.", NULL, 0, NULL, NULL },
+      { "models list", "", "List the models that can be pulled, and which of them are here.", NULL, 0, NULL, NULL, NULL,
+        NULL },
       0,
       NULL,
       list_models },
     { "pull",
       "NAME...",
-      "download into the cache, checked; resumes what was interrupted",
+      "download into the cache, with checks; resumes what was interrupted",
       { "models pull", "[options] NAME...",
-        "Download models into the cache and check their SHA-256. A model that is there already is left alone; an "
-        "interrupted download goes on where it stopped.",
-        PULL_OPTIONS, "  amanuensis models pull base\n", NULL },
+        "Download models into the cache. They are checked against the SHA-256 where the catalogue has one (base); "
+        "the others come over TLS from the Hugging Face hub and must open as a model. A model that is there already "
+        "is left alone; an interrupted download goes on where it stopped.",
+        PULL_OPTIONS, "  amanuensis models pull base\n", NULL, NULL, NULL },
       1,
       pull_model,
       NULL },
     { "rm",
       "NAME...",
       "delete from the cache",
-      { "models rm", "NAME...", "Delete models from the cache.", NULL, 0, NULL, NULL },
+      { "models rm", "NAME...", "Delete models from the cache.", NULL, 0, NULL, NULL, NULL, NULL },
       1,
       remove_model,
       NULL },
     { "verify",
       "NAME...",
-      "compare with the checksums of the catalogue",
-      { "models verify", "NAME...", "Read models of the cache whole and compare size and SHA-256 with the catalogue.",
-        NULL, 0, NULL, NULL },
+      "compare with the checksums of the catalogue, or of the download",
+      { "models verify", "NAME...",
+        "Read models of the cache whole and compare size and SHA-256 with the catalogue where it has them (base), "
+        "and otherwise with what was noted when the model came.",
+        NULL, 0, NULL, NULL, NULL, NULL },
       1,
       verify_model,
       NULL },
@@ -190,7 +208,7 @@ static const struct {
       "NAME|PATH...",
       "format, dimensions, languages, memory",
       { "models info", "NAME|PATH...", "Show what a model is: its format, dimensions, languages, memory.", NULL, 0,
-        "  amanuensis models info base\n  amanuensis models info ggml-small.bin\n", NULL },
+        "  amanuensis models info base\n  amanuensis models info ggml-small.bin\n", NULL, NULL, NULL },
       1,
       model_info,
       NULL },

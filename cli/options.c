@@ -11,7 +11,7 @@
 
 #include "console.h"
 
-enum { HELP_INDENT = 32, HELP_WIDTH = 100, WORD_MAX = 32 };
+enum { HELP_INDENT = 32, HELP_WIDTH = 100, WORD_MAX = 32, EDITS_MAX = 2 };
 
 /* ---- Did you mean ------------------------------------------------------------------------------------------- */
 
@@ -59,16 +59,33 @@ static bool next_word(const char **list, char *word, size_t cap) {
 }
 
 void am_cli_say_unknown(const char *what, const char *word, const char *list) {
-    nearest n = { .distance = 4 };
+    nearest n = { .distance = EDITS_MAX + 1 };
     char one[WORD_MAX + 1];
-    for (const char *at = list; next_word(&at, one, sizeof one);) nearest_try(&n, word, one);
+    const char *bare = word + strspn(word, "-");
+    for (const char *at = list; next_word(&at, one, sizeof one);) nearest_try(&n, bare, one);
     if (n.word[0]) am_cli_say("unknown %s \"%s\": did you mean \"%s\"?", what, word, n.word);
     else am_cli_say("unknown %s \"%s\": it is one of %s", what, word, list);
 }
 
-static am_cli_parsed say_unknown_option(const am_cli_syntax *syntax, const char *typed) {
-    nearest n = { .distance = 4 };
+static bool is_choice(const char *list, const char *text) {
+    char one[WORD_MAX + 1];
+    while (next_word(&list, one, sizeof one))
+        if (strcmp(one, text) == 0) return true;
+    return false;
+}
+
+static am_cli_parsed say_unknown_option(const am_cli_syntax *syntax, const char *arg) {
+    nearest n = { .distance = EDITS_MAX + 1 };
+    char typed[256], dashed[sizeof typed];
+    snprintf(typed, sizeof typed, "%.*s", (int)strcspn(arg, "="), arg);
     const char *bare = typed + strspn(typed, "-");
+    snprintf(dashed, sizeof dashed, "%s", bare);
+    for (char *at = dashed; *at; at++)
+        if (*at == '_') *at = '-';
+    if (syntax->not_here && is_choice(syntax->not_here, dashed)) {
+        am_cli_say("option \"%s\" is not in this version", typed);
+        return AM_CLI_BAD_USE;
+    }
     for (size_t i = 0; i < syntax->n_options; i++) nearest_try(&n, bare, syntax->options[i].name);
     nearest_try(&n, bare, "help");
     if (n.word[0]) am_cli_say("unknown option \"%s\": did you mean \"--%s\"?", typed, n.word);
@@ -105,13 +122,6 @@ static bool parse_time(const char *text, double *seconds) {
     }
     *seconds = total;
     return true;
-}
-
-static bool is_choice(const char *list, const char *text) {
-    char one[WORD_MAX + 1];
-    while (next_word(&list, one, sizeof one))
-        if (strcmp(one, text) == 0) return true;
-    return false;
 }
 
 static am_cli_parsed set_value(const am_cli_option *option, const char *text, void *fields) {
@@ -245,4 +255,5 @@ void am_cli_help(const am_cli_syntax *syntax) {
     print_option(&help);
     if (syntax->examples) printf("\nExamples:\n%s", syntax->examples);
     if (syntax->notes) printf("\n%s", syntax->notes);
+    if (syntax->print_more) syntax->print_more();
 }

@@ -35,8 +35,10 @@ typedef struct am_cli_syntax {
     const char *about;            /* a paragraph */
     const am_cli_option *options; /* --help is always there and is not listed */
     size_t n_options;
-    const char *examples; /* printed as it is, or NULL */
-    const char *notes;    /* printed as it is, or NULL */
+    const char *examples;     /* printed as it is, or NULL */
+    const char *notes;        /* printed as it is, or NULL */
+    void (*print_more)(void); /* what only the program knows, after the notes, or NULL */
+    const char *not_here;     /* "a|b": options other programs of the kind have and this one does not, or NULL */
 } am_cli_syntax;
 
 typedef enum am_cli_parsed { AM_CLI_GO, AM_CLI_HELPED, AM_CLI_BAD_USE } am_cli_parsed;
@@ -47,7 +49,7 @@ am_cli_parsed am_cli_parse(const am_cli_syntax *syntax, int argc, char **argv, v
 
 void am_cli_help(const am_cli_syntax *syntax);
 
-/* Say that `word` is none of the words of a list ("a|b|c"), with the likeliest one when it is near. */
+/* Say that `word` is none of the words of a list ("a|b|c"), with the likeliest one when it is within two edits. */
 void am_cli_say_unknown(const char *what, const char *word, const char *list);
 
 #endif

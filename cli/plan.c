@@ -1,5 +1,5 @@
-/* Names of result files: decided for all inputs before the first is read, so that no result can overwrite another.
- * See output.h.
+/* Names of result files: decided for all inputs before the first is read, so that no result can overwrite another
+ * of the same run.  See output.h.
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -62,6 +62,10 @@ bool am_cli_formats_parse(am_cli_formats *formats, const char *list) {
 }
 
 /* ---- Names -------------------------------------------------------------------------------------------------- */
+
+const char *am_cli_input_path(const char *path) {
+    return strcmp(path, "-") == 0 ? "stdin" : path;
+}
 
 const char *am_cli_input_name(const char *path) {
     if (strcmp(path, "-") == 0) return "stdin";

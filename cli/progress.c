@@ -35,10 +35,11 @@ void am_cli_progress_end(am_cli_progress *p) {
     if (p->enabled) am_cli_console_bar(NULL);
 }
 
+/* Ten times a second, unless a line has just taken the bar's place. */
 static bool is_time_to_draw(am_cli_progress *p) {
     if (!p->enabled) return false;
     double now = am_cli_clock();
-    if (now - p->last_drawn < 0.1) return false;
+    if (am_cli_console_bar_is_shown() && now - p->last_drawn < 0.1) return false;
     p->last_drawn = now;
     return true;
 }
@@ -62,20 +63,21 @@ static void draw(double done, double total, const char *details) {
 }
 
 void am_cli_progress_audio(am_cli_progress *p, double seconds_done) {
+    if (seconds_done < p->last_done) seconds_done = p->last_done;
+    if (p->total > 0 && seconds_done > p->total) seconds_done = p->total;
+    /* A window may be the last news for a long time: it is never too soon to show it. */
+    if (seconds_done > p->last_done) p->last_drawn = 0;
     if (!is_time_to_draw(p)) return;
+    p->last_done = seconds_done;
     double elapsed = am_cli_clock() - p->started;
     double speed = elapsed > 0 ? seconds_done / elapsed : 0;
     char at[32], of[32], left[32], details[128];
     am_cli_time_text(seconds_done, at);
-    if (p->total > 0) {
-        am_cli_time_text(p->total, of);
-        int len = snprintf(details, sizeof details, "%s / %s", at, of);
-        if (speed > 0)
-            snprintf(details + len, sizeof details - (size_t)len, "  %.1fx  %s left", speed,
-                     am_cli_time_text((p->total - seconds_done) / speed + 0.5, left));
-    } else {
-        snprintf(details, sizeof details, "%s  %.1fx", at, speed);
-    }
+    if (!(speed > 0)) snprintf(details, sizeof details, "listening ...");
+    else if (p->total > 0)
+        snprintf(details, sizeof details, "%s / %s  %.1fx  %s left", at, am_cli_time_text(p->total, of), speed,
+                 am_cli_time_text((p->total - seconds_done) / speed + 0.5, left));
+    else snprintf(details, sizeof details, "%s  %.1fx", at, speed);
     draw(seconds_done, p->total, details);
 }
 

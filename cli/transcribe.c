@@ -26,7 +26,8 @@ static const am_cli_option options[] = {
       "Model: a name of \"amanuensis models list\", or the path of a model file or folder. Default: base.",
       FIELD(model), 0, 0 },
     { "language", 'l', AM_CLI_TEXT, "CODE",
-      "Language spoken, \"en\" or \"english\", or auto to detect it from the first 30 seconds. Default: auto.",
+      "Language spoken, \"en\" or \"english\", or auto to detect it from the first 30 seconds. Default: auto. The "
+      "codes are listed below.",
       FIELD(language), 0, 0 },
     { "task", 0, AM_CLI_CHOICE, "transcribe|translate",
       "Write what is said, or translate it into English. Default: transcribe.", FIELD(task), 0, 0 },
@@ -61,6 +62,19 @@ static const am_cli_option options[] = {
     { "verbose", 'v', AM_CLI_FLAG, NULL, "Also what goes on inside.", FIELD(verbose), 0, 0 },
 };
 
+/* The codes, as many in a line as fit. */
+static void print_languages(void) {
+    enum { WIDTH = 100 };
+    const char *code, *name;
+    int column = WIDTH;
+    printf("\nLanguages:");
+    for (size_t i = 0; am_language_get(i, &code, &name) == AM_OK; i++) {
+        if (column + 1 + (int)strlen(code) > WIDTH) column = printf("\n ") - 1;
+        column += printf(" %s", code);
+    }
+    putchar('\n');
+}
+
 static const am_cli_syntax syntax = {
     .command = "transcribe",
     .usage = "[options] FILE... | -",
@@ -79,12 +93,17 @@ static const am_cli_syntax syntax = {
         "Results:\n"
         "  One input and one format without --output-dir go to standard output. Otherwise every input gets one file\n"
         "  per format, named after it (talk.mp3 -> talk.srt), in --output-dir or the current folder, and the lines\n"
-        "  with their times still go to standard output unless --quiet. A file appears when it is whole.\n"
-        "  Ctrl-C keeps what is done so far; a second Ctrl-C ends at once.\n"
+        "  with their times still go to standard output unless --quiet, with \"==> talk.mp3 <==\" above each of\n"
+        "  several inputs. A file appears when it is whole, and then replaces one of an earlier run.\n"
+        "  Ctrl-C keeps what is done so far, in talk.srt.part-NUMBER where talk.srt is there already; a second\n"
+        "  Ctrl-C ends at once.\n"
         "\n"
         "Exit codes:\n"
         "  0 fine   1 bad use   2 bad input   3 model   4 device, memory   5 output   130 interrupted\n"
         "  With several inputs the others are still done, and the code is that of the first failure.\n",
+    .print_more = print_languages,
+    .not_here = "beam-size|best-of|patience|length-penalty|temperature|temperature-increment-on-fallback|"
+                "word-timestamps|vad|vad-filter|diarize|highlight-words",
 };
 
 /* ---- From options to a job ---------------------------------------------------------------------------------- */
@@ -119,6 +138,10 @@ static int plan_results(am_cli_plan *plan, const settings *s, int n_inputs, char
     return am_cli_plan_open(plan);
 }
 
+static int is_cancelled(void *cookie) {
+    return am_cli_interrupted();
+}
+
 static void configure(am_cli_job *job, const settings *s) {
     job->verbosity = s->quiet ? AM_CLI_QUIET : s->verbose ? AM_CLI_VERBOSE : AM_CLI_NORMAL;
     job->with_progress = !s->quiet && !(s->progress && strcmp(s->progress, "never") == 0);
@@ -127,7 +150,8 @@ static void configure(am_cli_job *job, const settings *s) {
     am_audio_config_init(&job->audio);
     job->audio.raw = s->raw;
     job->audio.offset_sec = s->offset;
-    job->audio.duration_sec = s->duration;
+    job->audio.duration_sec = s->duration > 0 ? s->duration : 0;
+    job->audio.is_cancelled = is_cancelled;
     job->audio.logger = logger;
 
     int n_threads = s->n_threads ? s->n_threads : am_cli_n_cores();
@@ -179,25 +203,31 @@ static int transcribe_all(am_cli_job *job) {
         return AM_EXIT_DEVICE;
     }
     while (n_done < n && !job->stop_code && !am_cli_interrupted()) {
-        if (n > 1 && job->verbosity != AM_CLI_QUIET) am_cli_note("%s:", am_cli_input_name(job->plan.inputs[n_done]));
         int one = am_cli_transcribe_file(job, n_done, reasons[n_done]);
         if (reasons[n_done][0]) n_failed++; /* a reader of stdout that left is no failure to tell of */
         if (code == AM_EXIT_OK) code = one;
         n_done++;
     }
-    if (am_cli_interrupted()) code = AM_EXIT_INTERRUPTED;
+    if (am_cli_interrupted()) {
+        am_cli_say_interrupted(job, "");
+        code = AM_EXIT_INTERRUPTED;
+    }
     summarize(job, n_done, n_failed, reasons);
     free(reasons);
     return code;
 }
 
 int am_cli_transcribe(int argc, char **argv) {
-    settings s = { 0 };
+    settings s = { .duration = -1 }; /* 0 is a mistake, not the default */
     int n_inputs;
     switch (am_cli_parse(&syntax, argc, argv, &s, &n_inputs)) {
     case AM_CLI_HELPED: return am_cli_stdout_end(AM_EXIT_OK);
     case AM_CLI_BAD_USE: return AM_EXIT_USE;
     case AM_CLI_GO: break;
+    }
+    if (s.duration == 0) {
+        am_cli_say("--duration 0: nothing to transcribe");
+        return AM_EXIT_USE;
     }
     static am_cli_job job;
     char model_path[AM_CLI_PATH_MAX];

@@ -17,13 +17,14 @@ enum { READ_SAMPLES = 16000, MAX_LANGUAGES = 5 };
 /* Work on one input.  `code` is the worst that happened first. */
 typedef struct work {
     am_cli_job *job;
-    const char *path, *name;
+    const char *path, *name; /* as in am_cli_input_path(), am_cli_input_name() */
     am_audio *audio;
     am_session *session;
     am_cli_output *output;
     am_cli_progress progress;
     uint64_t n_samples;
     bool heard_words;
+    bool cut_short; /* the transcript ends before the recording does */
     int code;
     char *reason;
 } work;
@@ -45,12 +46,13 @@ static void fail(work *w, int code, const char *fmt, ...) {
 
 /* ---- Opening ------------------------------------------------------------------------------------------------ */
 
-static bool open_audio(work *w) {
+static bool open_audio(work *w, int index) {
     am_error err = { 0 };
     am_audio_config cfg = w->job->audio;
-    cfg.path = w->path;
+    cfg.path = w->job->plan.inputs[index];
     am_status status = am_audio_open(&w->audio, &cfg, &err);
     if (status == AM_OK) return true;
+    if (status == AM_E_CANCELLED) return false; /* said at the end */
     fail(w, am_cli_exit_code(status, AM_EXIT_INPUT), "%s", err.text);
     return false;
 }
@@ -84,10 +86,16 @@ static bool open_session(work *w) {
     return false;
 }
 
+/* There is nowhere else to write to, for this input and those that follow. */
+static bool is_only_stdout_lost(const work *w) {
+    return w->job->plan.files.n == 0 && am_cli_output_lost_stdout(w->output);
+}
+
 static bool open_output(work *w, int index) {
     int code = am_cli_output_open(&w->output, &w->job->plan, index);
     if (code == AM_EXIT_OK) return true;
     w->code = code;
+    if (w->output && is_only_stdout_lost(w)) w->job->stop_code = code;
     return false;
 }
 
@@ -108,6 +116,7 @@ static bool drain(work *w) {
         am_status status = am_session_next(w->session, &segment);
         if (status == AM_E_AGAIN) return true;
         if (status == AM_E_END) return false;
+        if (status != AM_OK) w->cut_short = true;
         if (status == AM_E_CANCELLED) {
             w->code = AM_EXIT_INTERRUPTED; /* said at the end, when the results are safe */
             return false;
@@ -118,8 +127,9 @@ static bool drain(work *w) {
             return false;
         }
         w->heard_words |= has_words(segment->text);
+        double end = segment->end - w->job->session.start_sec;
         if (!am_cli_output_segment(w->output, segment)) return false;
-        am_cli_progress_audio(&w->progress, seconds_done(w));
+        am_cli_progress_audio(&w->progress, end);
     }
 }
 
@@ -130,6 +140,7 @@ static bool feed(work *w, const float *pcm, size_t n) {
     while ((status = am_session_feed(w->session, pcm, n)) == AM_E_AGAIN)
         if (!drain(w)) return false;
     if (status != AM_OK) {
+        w->cut_short = true;
         fail(w, am_cli_exit_code(status, AM_EXIT_DEVICE), "\"%s\": %s", w->path, am_session_error(w->session)->text);
         return false;
     }
@@ -147,15 +158,23 @@ static void transcribe(work *w) {
         if (am_cli_interrupted()) break;
     }
     if (am_cli_interrupted()) {
+        w->cut_short = true;
         w->code = AM_EXIT_INTERRUPTED;
         return;
     }
-    if (status != AM_E_END) fail(w, am_cli_exit_code(status, AM_EXIT_INPUT), "%s", am_audio_error(w->audio)->text);
+    if (status != AM_E_END) {
+        w->cut_short = true;
+        fail(w, am_cli_exit_code(status, AM_EXIT_INPUT), "%s", am_audio_error(w->audio)->text);
+    }
     am_session_finish(w->session);
     drain(w);
 }
 
 /* ---- The end ------------------------------------------------------------------------------------------------ */
+
+static bool is_anything_done(const work *w) {
+    return w->heard_words || seconds_done(w) > 0;
+}
 
 static void write_ends(work *w) {
     am_language_prob languages[MAX_LANGUAGES];
@@ -163,13 +182,14 @@ static void write_ends(work *w) {
     am_session_languages(w->session, languages, MAX_LANGUAGES, &info.n_languages);
     if (info.n_languages > 0) info.language = languages[0].code;
     info.duration_sec = (double)w->n_samples / AM_SAMPLE_RATE;
-    int code = am_cli_output_finish(w->output, &info);
+    am_cli_extent extent = w->cut_short ? AM_CLI_PARTIAL : AM_CLI_WHOLE;
+    if (w->cut_short && !is_anything_done(w)) extent = AM_CLI_NOTHING;
+    int code = am_cli_output_finish(w->output, &info, extent);
     if (code != AM_EXIT_OK && w->code == AM_EXIT_OK) {
         w->code = code;
         snprintf(w->reason, AM_CLI_REASON_MAX, "%s", am_cli_output_reason(w->output));
     }
-    bool only_stdout = w->job->plan.files.n == 0;
-    if (only_stdout && am_cli_output_lost_stdout(w->output)) w->job->stop_code = AM_EXIT_OUTPUT;
+    if (is_only_stdout_lost(w)) w->job->stop_code = AM_EXIT_OUTPUT;
 }
 
 static void judge_samples(work *w) {
@@ -185,13 +205,27 @@ static void judge_samples(work *w) {
         am_cli_note("\"%s\": no speech found", w->path);
 }
 
-static void say_interrupted(const work *w) {
-    char at[32], of[32];
-    am_cli_time_text(seconds_done(w), at);
-    if (w->progress.total > 0)
-        am_cli_say("interrupted at %s of %s in \"%s\": what was done is kept", at,
-                   am_cli_time_text(w->progress.total, of), w->path);
-    else am_cli_say("interrupted at %s in \"%s\": what was done is kept", at, w->path);
+void am_cli_say_interrupted(am_cli_job *job, const char *where) {
+    if (!job->interruption_said) am_cli_say("interrupted%s", where);
+    job->interruption_said = true;
+}
+
+static void say_where_interrupted(const work *w) {
+    char at[32], of[32], total[40] = "", where[3 * AM_CLI_PATH_MAX] = "";
+    if (w->progress.total > 0) snprintf(total, sizeof total, " of %s", am_cli_time_text(w->progress.total, of));
+    const char *kept = am_cli_output_kept(w->output);
+    if (is_anything_done(w))
+        snprintf(where, sizeof where, " at %s%s in \"%s\": what was done is kept%s%s%s",
+                 am_cli_time_text(seconds_done(w), at), total, w->path, kept[0] ? " in " : "", kept,
+                 kept[0] ? ", and the older result stays" : "");
+    am_cli_say_interrupted(w->job, where);
+}
+
+/* A recording that broke off, where an earlier run has left a result. */
+static void say_what_is_kept(const work *w) {
+    const char *kept = am_cli_output_kept(w->output);
+    if (w->code != AM_EXIT_INTERRUPTED && kept[0])
+        am_cli_say("\"%s\": what was done is kept in %s, and the older result stays", w->path, kept);
 }
 
 /* "talk.wav: 7.1 s of audio in 0.6 s (11.8x realtime), language en (p 0.99), model base f32 on avx512, 2 threads" */
@@ -217,17 +251,19 @@ static void close_all(work *w) {
 }
 
 int am_cli_transcribe_file(am_cli_job *job, int index, char reason[AM_CLI_REASON_MAX]) {
-    work w = { .job = job, .path = job->plan.inputs[index], .reason = reason };
-    w.name = am_cli_input_name(w.path);
-    if (open_audio(&w) && open_model(&w) && open_session(&w) && open_output(&w, index)) {
+    const char *input = job->plan.inputs[index];
+    work w = { .job = job, .path = am_cli_input_path(input), .name = am_cli_input_name(input), .reason = reason };
+    if (open_audio(&w, index) && open_model(&w) && open_session(&w) && open_output(&w, index)) {
         am_audio_info info = { .struct_size = sizeof info };
         am_audio_info_get(w.audio, &info);
         am_cli_progress_start(&w.progress, job->with_progress, info.duration_sec);
+        am_cli_progress_audio(&w.progress, 0);
         transcribe(&w);
         am_cli_progress_end(&w.progress);
         write_ends(&w);
-        if (w.code == AM_EXIT_INTERRUPTED) say_interrupted(&w);
+        if (w.code == AM_EXIT_INTERRUPTED) say_where_interrupted(&w);
         else judge_samples(&w);
+        say_what_is_kept(&w);
         if (job->verbosity != AM_CLI_QUIET && w.n_samples > 0 && w.code != AM_EXIT_INTERRUPTED && !job->stop_code)
             report(&w);
     } else if (w.output) {

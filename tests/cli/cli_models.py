@@ -38,10 +38,23 @@ class Models(Case):
 
     def test_list(self):
         self.assertEqual(self.row("base")[:5], ["base", "145", "MB", "no", "pinned"])
+        self.assertEqual(self.row("tiny")[:5], ["tiny", "-", "no", "not", "pinned"])
         self.assertIn("(default)", self.models("list").out)
         self.assertTrue(self.models("list").out.endswith("Models are kept in %s/amanuensis\n" % self.cache))
         self.install()
         self.assertEqual(self.row("base")[:5], ["base", "145", "MB", "yes", "pinned"])
+
+    def test_other_names(self):
+        self.assertIn('"large" is another name of large-v3, and "turbo" of large-v3-turbo.\n', self.models("list").out)
+        self.assertFails(self.models("verify", "large"), 3, '^model "large-v3" is not in the cache')
+        self.assertFails(self.models("verify", "turbo"), 3, '^model "large-v3-turbo" is not in the cache')
+
+    def test_pull_without_a_network(self):
+        """The proxy is a port where nobody listens."""
+        self.env.update({name: "http://127.0.0.1:1" for name in ("http_proxy", "https_proxy", "all_proxy")})
+        self.env.update({"no_proxy": "", "NO_PROXY": ""})
+        self.assertFails(self.models("pull", "tiny"), 3, "; transcribe -m PATH takes a model that came from anywhere else$")
+        self.assertEqual(self.row("tiny")[2], "no")
 
     def test_a_file_of_the_same_name_is_not_installed(self):
         self.make("base", "not a model")
@@ -116,6 +129,8 @@ class Models(Case):
         self.assertIn("format       ctranslate2\n", done.out)
         # Radford et al. 2022, table 1: base has 6 + 6 layers of 512, 8 heads, 74 million parameters with positions.
         self.assertRegex(done.out, r"size         base, 7[1-4]\.\d million parameters\n")
+        # The file is in f16: two bytes for each of them, and some that computing adds.
+        self.assertRegex(done.out, r"memory       14\d MB prepared for \w+ \(f16 weights stay f16, computed in f32\)\n")
         self.assertIn("audio        80 mels, 1500 positions, 6 layers of 512, 8 heads\n", done.out)
         self.assertIn("text         51865 tokens, 448 positions, 6 layers of 512, 8 heads\n", done.out)
         self.assertIn("languages    99, translation into English\n", done.out)

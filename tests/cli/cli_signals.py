@@ -82,20 +82,59 @@ class Signals(Case):
         self.assertEqual(child.returncode, 130)
         self.assertLess(time.monotonic() - sent, 5)
 
-    def test_while_waiting_for_input(self):
-        read, write = os.pipe()
-        child = self.start("--raw", "s16le,16000,1", "-", "-f", "txt,json", "-o", "out", stdin=read)
-        os.close(read)
-        os.write(write, bytes(32000))
-        time.sleep(3)
+    def start_on_pipe(self, data, *argv):
+        """A program that reads `data` from a pipe, which then neither brings more nor ends."""
+        source = subprocess.Popen(["sh", "-c", "cat; exec sleep 60"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(source.wait)
+        self.addCleanup(source.kill)
+        child = self.start("-", *argv, stdin=source.stdout)
+        source.stdout.close()
+        source.stdin.write(data)
+        source.stdin.close()
+        return child
+
+    def interrupt(self, child):
+        """SIGINT, once; what it then says on standard error."""
+        sent = time.monotonic()
         child.send_signal(signal.SIGINT)
-        time.sleep(1)
-        os.close(write)  # a source that goes on is not needed for the end
         _, err = child.communicate(timeout=60)
+        self.assertLess(time.monotonic() - sent, 2, err)
         self.assertEqual(child.returncode, 130, err)
-        self.assertTrue(re.search(rb'interrupted at \d+:\d\d in "-"', err), err)
-        self.assertEqual(self.files("out"), ["stdin.json", "stdin.txt"])
-        json.loads(self.read("out/stdin.json"))
+        return err.decode()
+
+    def test_while_waiting_for_more(self):
+        with open(self.path("long.wav"), "rb") as f:
+            child = self.start_on_pipe(f.read(1300000), "-f", "srt", "-o", "io")  # 40 s: one window and a piece
+        self.assertTrue(child.stdout.readline())
+        time.sleep(1)
+        err = self.interrupt(child)
+        self.assertRegex(err, r'^amanuensis: interrupted at 0:[23]\d of 10:00 in "stdin": what was done is kept\n$')
+        self.assertEqual(self.files("io"), ["stdin.srt"])
+        cues = self.read("io/stdin.srt").strip().split("\n\n")
+        self.assertGreaterEqual(len(cues), 3)
+        for i, cue in enumerate(cues, 1):
+            self.assertRegex(cue, r"^%d\n00:00:\d\d,\d{3} --> 00:00:\d\d,\d{3}\n\S" % i)
+
+    def test_while_waiting_for_the_first_window(self):
+        child = self.start_on_pipe(bytes(32000), "--raw", "s16le,16000,1", "-f", "txt,json", "-o", "out")
+        time.sleep(3)
+        self.assertEqual(self.interrupt(child), "amanuensis: interrupted\n")
+        self.assertEqual(self.files("out"), [])
+
+    def test_while_waiting_for_the_first_byte(self):
+        child = self.start_on_pipe(b"", "-f", "txt,json", "-o", "out")
+        time.sleep(1)
+        self.assertEqual(self.interrupt(child), "amanuensis: interrupted\n")
+        self.assertEqual(self.files("out"), [])
+
+    def test_older_result_is_not_replaced_by_a_partial_one(self):
+        self.make("out/long.srt", "whole")
+        _, err = self.interrupt_after_first_line(signal.SIGINT, "long.wav", "-f", "srt,txt", "-o", "out")
+        kept = re.search(r'what was done is kept in (out/long\.srt\.part-\d+), and the older result stays$', err.strip())
+        self.assertTrue(kept, err)
+        self.assertEqual(self.read("out/long.srt"), "whole")
+        self.assertRegex(self.read(kept[1]), r"^1\n00:00:0\d,\d{3} --> [^\n]*\n\S(.|\n)*\n$")
+        self.assertEqual(self.files("out"), ["long.srt", os.path.basename(kept[1]), "long.txt"])
 
     def test_done_files_stay(self):
         self.make("first.wav", silence(1))

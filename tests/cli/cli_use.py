@@ -29,6 +29,17 @@ BAD_USE = [
     (["transcribe", "-", "-"], "standard input (-) can be read only once"),
     (["transcribe", "a", "--modle", "base"], 'unknown option "--modle": did you mean "--model"?'),
     (["transcribe", "a", "--output"], 'unknown option "--output": did you mean "--output-format"?'),
+    (["transcribe", "a", "--output_dir=x"], 'unknown option "--output_dir": did you mean "--output-dir"?'),
+    (["transcribe", "a", "--lange", "en"], 'unknown option "--lange": see "amanuensis transcribe --help"'),
+    (["transcribe", "a", "--beam-size", "5"], 'option "--beam-size" is not in this version'),
+    (["transcribe", "a", "--beam_size=5"], 'option "--beam_size" is not in this version'),
+    (["transcribe", "a", "--best-of", "5"], 'option "--best-of" is not in this version'),
+    (["transcribe", "a", "--temperature", "0"], 'option "--temperature" is not in this version'),
+    (["transcribe", "a", "--vad-filter"], 'option "--vad-filter" is not in this version'),
+    (["transcribe", "a", "--word-timestamps"], 'option "--word-timestamps" is not in this version'),
+    (["transcribe", "a", "--word_timestamps", "True"], 'option "--word_timestamps" is not in this version'),
+    (["transcribe", "a", "--duration", "0"], "--duration 0: nothing to transcribe"),
+    (["transcribe", "a", "--duration", "0:00.0"], "--duration 0: nothing to transcribe"),
     (["transcribe", "a", "--zzz"], 'unknown option "--zzz": see "amanuensis transcribe --help"'),
     (["transcribe", "a", "-z"], 'unknown option "-z": see "amanuensis transcribe --help"'),
     (["transcribe", "a", "-qx"], 'unknown option "-qx": see "amanuensis transcribe --help"'),
@@ -82,6 +93,14 @@ class Use(Case):
                 self.assertLessEqual(len(line), 110, line)
                 self.assertEqual(line, line.rstrip())
                 self.assertNotIn("\t", line)
+
+    def test_help_lists_the_languages(self):
+        codes = self.run_program("transcribe", "--help").out.split("\nLanguages:\n")[1].split()
+        # Radford et al. 2022 train on 99 languages; large-v3 added Cantonese.
+        self.assertEqual(len(codes), 100)
+        self.assertEqual(len(set(codes)), 100)
+        for code in ("en", "de", "zh", "haw", "jw", "yue"):
+            self.assertIn(code, codes)
 
     def test_other_ways_to_help(self):
         expected = self.run_program("transcribe", "--help").out
