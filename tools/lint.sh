@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The rules of the tree that a script can check: spacing, file names, licence lines, which way folders may look.
+# The rules of the tree that a script can check: spacing, file names, licence lines, links, which way folders may look.
 # Prints one line for each breach and exits with 1 when there was any.
 # SPDX-License-Identifier: MIT
 set -uo pipefail
@@ -38,6 +38,15 @@ breaches_from 'unfinished' < <(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' $sources /de
 breaches_from 'no SPDX line' < <(grep -L 'SPDX-License-Identifier: MIT' $sources)
 breaches_from 'tab or trailing blank' < <(grep -nP '\t|[ \t]+$' $c_files /dev/null)
 
+# ---- Links ----------------------------------------------------------------------------------------------------------
+# links FILE: where its relative links go, seen from the root of the tree; without what follows a '#'.
+links() {
+    grep -oE '\]\([^)#[:space:]]+' "$1" | sed 's/^](//' | grep -vE '^[a-z]+:' | sed "s|^|$(dirname "$1")/|"
+}
+breaches_from 'links to nothing' < <(for file in $(files '*.md'); do
+    for target in $(links "$file"); do [ -e "$target" ] || echo "$file -> ${target#./}"; done
+done)
+
 # ---- Names --------------------------------------------------------------------------------------------------------
 breaches_from 'name used twice' < <(for file in $sources; do basename "$file"; done | sort | uniq -d)
 breaches_from 'not snake_case' < <(for file in $c_files; do basename "$file"; done | grep -vE '^[a-z0-9_]+\.[ch]$')
@@ -66,6 +75,18 @@ may text base
 may model base
 may backend base kernels audio model
 may engine base kernels audio text model backend
+breaches_from 'src/api.c includes only the public header and the C library' < <(
+    grep -nE '^ *# *include +"' src/api.c /dev/null | grep -vE '"amanuensis\.h"')
+# The reference is an oracle only as long as it shares nothing with what it judges.
+breaches_from 'reference includes only the C library and its own files' < <(
+    grep -nE '^ *# *include' reference/*.[ch] | while IFS= read -r line; do
+        name=$(sed 's/.*include *["<]\(.*\)[">].*/\1/' <<<"$line")
+        case $line in
+            *\"*) [[ $name != */* && -f reference/$name ]] && continue ;;
+            *) [ "$name" != amanuensis.h ] && continue ;;
+        esac
+        printf '%s\n' "$line"
+    done)
 breaches_from 'the library never prints, exits or reads the environment' < <(
     grep -rnE '\b((printf|puts|putchar|perror|exit|_exit|abort|getenv|setenv|setlocale) *\(|stdout\b|stderr\b)' src --include='*.[ch]' |
         grep -vE ':[0-9]+: *(/?\*|//)')
