@@ -53,7 +53,7 @@ class Models(Case):
         """The proxy is a port where nobody listens."""
         self.env.update({name: "http://127.0.0.1:1" for name in ("http_proxy", "https_proxy", "all_proxy")})
         self.env.update({"no_proxy": "", "NO_PROXY": ""})
-        self.assertFails(self.models("pull", "tiny"), 3, "; transcribe -m PATH takes a model that came from anywhere else$")
+        self.assertFails(self.models("pull", "-q", "tiny"), 3, "; transcribe -m PATH takes a model that came from anywhere else$")
         self.assertEqual(self.row("tiny")[2], "no")
 
     def test_a_file_of_the_same_name_is_not_installed(self):

@@ -32,6 +32,8 @@ class Signals(Case):
     def interrupt_after_first_line(self, number, *argv):
         child = self.start(*argv)
         first = child.stdout.readline()
+        while first.startswith(b"==>") or first == b"\n":  # above each of several inputs
+            first = child.stdout.readline()
         self.assertTrue(first)
         sent = time.monotonic()
         child.send_signal(number)
