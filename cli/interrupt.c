@@ -20,11 +20,14 @@ static void on_signal(int number) {
 }
 
 void am_cli_interrupt_init(void) {
-    struct sigaction action = { .sa_handler = on_signal };
+    static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = on_signal }, inherited;
     sigemptyset(&action.sa_mask);
-    /* No SA_RESTART: a read from a terminal or a pipe is to return. */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    /* No SA_RESTART: a read from a terminal or a pipe is to return.  What the parent chose to ignore (nohup, a shell's
+     * background job) stays ignored. */
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (sigaction(ends[i], NULL, &inherited) == 0 && inherited.sa_handler != SIG_IGN)
+            sigaction(ends[i], &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
     sigaction(SIGXFSZ, &action, NULL);

@@ -248,6 +248,10 @@ static int run_action(int index, int argc, char **argv) {
         int one = actions[index].each(cache, argv[i], &s);
         if (code == AM_EXIT_OK) code = one;
     }
+    if (am_cli_interrupted() && code != AM_EXIT_INTERRUPTED) {
+        am_cli_say("interrupted");
+        code = AM_EXIT_INTERRUPTED;
+    }
     return am_cli_stdout_end(code);
 }
 

@@ -39,6 +39,9 @@ static void sink_fail(am_cli_output *o, sink *s, const char *why, int error) {
     if (s->is_stdout && error == EPIPE) return;
     char sentence[2 * AM_CLI_PATH_MAX];
     if (s->is_stdout) snprintf(sentence, sizeof sentence, "cannot write to standard output: %s", why);
+    else if (o->begun)
+        snprintf(sentence, sizeof sentence, "cannot write \"%.2000s\": %s (what there is: \"%.2000s\")", s->path, why,
+                 s->part);
     else snprintf(sentence, sizeof sentence, "cannot write \"%.4000s\": %s", s->path, why);
     am_cli_say("%s", sentence);
     if (!o->reason[0]) memcpy(o->reason, sentence, sizeof sentence);
@@ -84,6 +87,11 @@ static bool sink_open_file(am_cli_output *o, sink *s, const am_cli_plan *plan, i
     int len = snprintf(s->path, sizeof s->path, "%s%s%s.%s", folder, slash, plan->stems[index], format);
     if (len < 0 || (size_t)len + sizeof ".part-2147483647-1000" + 16 > sizeof s->path) {
         sink_fail(o, s, strerror(ENAMETOOLONG), ENAMETOOLONG);
+        return false;
+    }
+    struct stat info;
+    if (stat(s->path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        sink_fail(o, s, strerror(EISDIR), EISDIR);
         return false;
     }
     if (is_same_file(s->path, plan->inputs[index])) {
@@ -133,7 +141,7 @@ static void sink_keep(am_cli_output *o, sink *s) {
     else snprintf(o->kept + used, sizeof o->kept - used, "%s%s", used ? ", " : "", s->part);
 }
 
-/* The file is whole: give it its name. */
+/* The file is whole: give it its name.  Where that fails the work is not thrown away: it keeps its temporary name. */
 static void sink_publish(am_cli_output *o, sink *s) {
     if (fsync(fileno(s->file)) != 0 && errno != EINVAL && errno != EROFS) {
         sink_fail(o, s, strerror(errno), errno);
@@ -141,10 +149,7 @@ static void sink_publish(am_cli_output *o, sink *s) {
     }
     FILE *file = s->file;
     s->file = NULL;
-    if (fclose(file) != 0 || rename(s->part, s->path) != 0) {
-        sink_fail(o, s, strerror(errno), errno);
-        unlink(s->part);
-    }
+    if (fclose(file) != 0 || rename(s->part, s->path) != 0) sink_fail(o, s, strerror(errno), errno);
 }
 
 /* Between the transcripts of several inputs, as `head` does it: the stream can be taken apart again. */
