@@ -3,6 +3,7 @@
  * Owns: one demuxer over our own input (so that a pipe is as good as a file), one decoder, one packet and one frame.
  * Every byte FFmpeg sees comes through am_input: playlists and other formats that name further files or addresses find
  * every protocol shut.  Packets that do not decode are skipped and counted; the end of the stream then is AM_E_FORMAT.
+ * What FFmpeg says about a failure is for the debug log: the sentences are ours.
  *
  * FFmpeg 5.1 or later.
  *
@@ -10,6 +11,8 @@
 #include "audio/source.h"
 
 #ifdef AM_WITH_FFMPEG
+
+#include "audio/ending.h"
 
 #include <float.h>
 #include <math.h>
@@ -44,7 +47,9 @@ typedef struct decoder {
     double promised_sec; /* length the container's header speaks of; 0 when it does not */
     double given_sec;
     uint64_t n_packets, n_bad;
-    char message[200]; /* FFmpeg's last complaint */
+    unsigned char head[AM_ENDING_HEAD]; /* the first bytes of the input */
+    size_t head_len;
+    am_ending ending;
 } decoder;
 
 /* ---- FFmpeg's log ------------------------------------------------------------------------------------------- */
@@ -60,14 +65,13 @@ static void on_log(void *object, int level, const char *fmt, va_list args) {
         return;
     }
     if (level > AV_LOG_WARNING) return;
-    char line[sizeof d->message];
+    char line[200];
     vsnprintf(line, sizeof line, fmt, args);
     size_t len = 0;
     for (const char *c = line; *c && *c != '\n'; c++) line[len++] = *c >= ' ' && *c <= '~' ? *c : '?';
     while (len && (line[len - 1] == ' ' || line[len - 1] == '.')) len--;
     line[len] = '\0';
     if (!len) return;
-    if (level <= AV_LOG_ERROR) memcpy(d->message, line, len + 1);
     am_log(&d->logger, AM_LOG_DEBUG, "ffmpeg: %s", line);
 }
 
@@ -75,21 +79,23 @@ static void install_log(void) {
     av_log_set_callback(on_log);
 }
 
-/* What FFmpeg has to say about a failure: its last complaint, or else the text of the number. */
-static const char *complaint(decoder *d, int error) {
-    if (!d->message[0]) av_strerror(error, d->message, sizeof d->message);
-    return d->message;
+static void log_error(const decoder *d, int error) {
+    char line[AV_ERROR_MAX_STRING_SIZE];
+    av_strerror(error, line, sizeof line);
+    am_log(&d->logger, AM_LOG_DEBUG, "ffmpeg: %s", line);
 }
 
 /* ---- Input -------------------------------------------------------------------------------------------------- */
 
 static int io_read(void *opaque, uint8_t *bytes, int len) {
-    ptrdiff_t n = am_input_read(opaque, bytes, (size_t)len);
+    decoder *d = opaque;
+    ptrdiff_t n = am_input_read(d->in, bytes, (size_t)len);
+    if (n > 0 && !am_input_is_seekable(d->in)) am_ending_feed(&d->ending, bytes, (size_t)n);
     return n > 0 ? (int)n : n == 0 ? AVERROR_EOF : AVERROR(EIO);
 }
 
 static int64_t io_seek(void *opaque, int64_t pos, int whence) {
-    am_input *in = opaque;
+    am_input *in = ((decoder *)opaque)->in;
     int64_t size = am_input_size(in);
     switch (whence & ~AVSEEK_FORCE) {
     case AVSEEK_SIZE: return size;
@@ -146,6 +152,7 @@ static void send_packet(decoder *d) {
         if (rc == AVERROR(EAGAIN) && ++d->n_retries < MAX_RETRIES) continue;
         if (rc < 0) {
             d->read_error = rc == AVERROR_EOF ? 0 : rc;
+            if (d->read_error) log_error(d, rc);
             d->ended = true;
             avcodec_send_packet(d->codec, NULL);
             return;
@@ -190,18 +197,21 @@ static int next_frame(decoder *d) {
 /* Where the stream ended: properly, in the middle, or with something lost on the way. */
 static am_status at_end(decoder *d, am_error *err) {
     const char *label = am_input_label(d->in);
+    char why[100];
+    bool cut = !am_input_failed(d->in) && am_ending_is_cut(&d->ending, d->in, why, sizeof why);
     if (am_input_failed(d->in)) return am_input_fail(d->in, err);
-    if (d->n_bad)
-        return am_fail(err, AM_E_FORMAT, "%s is damaged: %llu of %llu packets could not be decoded (%s)", label,
-                       (unsigned long long)d->n_bad, (unsigned long long)d->n_packets,
-                       complaint(d, AVERROR_INVALIDDATA));
-    if (d->read_error)
-        return am_fail(err, AM_E_FORMAT, "%s breaks off after %.3f s: %s", label, d->given_sec,
-                       complaint(d, d->read_error));
-    /* Headers round, and count what encoders put before and after the sound; a real cut takes more than that. */
-    if (d->given_sec < d->promised_sec * 0.98 - 1)
+    if (cut) return am_fail(err, AM_E_FORMAT, "%s breaks off after %.3f s: %s", label, d->given_sec, why);
+    /* Headers round, and count what encoders put before and after the sound; a real cut takes more than that, and one
+     * packet with it. */
+    if (d->n_bad <= 1 && d->given_sec < d->promised_sec * 0.98 - 1)
         return am_fail(err, AM_E_FORMAT, "%s breaks off: its header promises %.1f s of audio, %.1f s are there", label,
                        d->promised_sec, d->given_sec);
+    if (d->n_bad)
+        return am_fail(err, AM_E_FORMAT, "%s is damaged: %llu of %llu packets could not be decoded", label,
+                       (unsigned long long)d->n_bad, (unsigned long long)d->n_packets);
+    if (d->read_error)
+        return am_fail(err, AM_E_FORMAT, "%s breaks off after %.3f s: what follows is damaged or not there", label,
+                       d->given_sec);
     return AM_E_END;
 }
 
@@ -260,8 +270,7 @@ static am_status open_io(decoder *d, am_error *err) {
     d->frame = av_frame_alloc();
     d->format = avformat_alloc_context();
     if (buf)
-        d->io =
-            avio_alloc_context(buf, IO_BYTES, 0, d->in, io_read, NULL, am_input_is_seekable(d->in) ? io_seek : NULL);
+        d->io = avio_alloc_context(buf, IO_BYTES, 0, d, io_read, NULL, am_input_is_seekable(d->in) ? io_seek : NULL);
     if (!d->io) av_free(buf);
     if (!d->io || !d->packet || !d->frame || !d->format) return fail_ffmpeg_nomem(err);
     d->format->pb = d->io;
@@ -270,17 +279,49 @@ static am_status open_io(decoder *d, am_error *err) {
     return d->format->protocol_whitelist ? AM_OK : fail_ffmpeg_nomem(err);
 }
 
+/* Does the input begin as a media file does?  What does and cannot be read is damaged; the rest is something else. */
+static bool has_media_signature(const decoder *d) {
+    static const struct {
+        size_t at;
+        const char *bytes;
+    } signatures[] = {
+        { 0, "fLaC" }, { 0, "OggS" }, { 0, "\x1a\x45\xdf\xa3" }, { 0, "RIFF" },  { 0, "RF64" }, { 0, "FORM" },
+        { 0, "ID3" },  { 4, "ftyp" }, { 0, "\x30\x26\xb2\x75" }, { 0, "#!AMR" }, { 0, "caff" }, { 0, ".snd" },
+    };
+    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++) {
+        size_t at = signatures[i].at, len = strlen(signatures[i].bytes);
+        if (d->head_len >= at + len && memcmp(d->head + at, signatures[i].bytes, len) == 0) return true;
+    }
+    /* MPEG audio and ADTS: eleven bits of a frame's start, a layer, a bit rate and a sample rate that exist. */
+    return d->head_len >= 3 && d->head[0] == 0xff && (d->head[1] & 0xe0) == 0xe0 && (d->head[1] & 0x18) != 0x08 &&
+           d->head[2] >> 4 != 15 && (d->head[2] & 0x0c) != 0x0c;
+}
+
 /* Why opening failed, in our words. */
 static am_status fail_format(decoder *d, int rc, am_error *err) {
     const char *label = am_input_label(d->in);
     if (am_input_failed(d->in)) return am_input_fail(d->in, err);
     if (rc == AVERROR(ENOMEM)) return fail_ffmpeg_nomem(err);
-    bool is_mov = d->base.container[0] && strstr(d->base.container, "mp4");
-    if (is_mov && !am_input_is_seekable(d->in))
+    log_error(d, rc);
+    bool is_mp4 = d->head_len >= 8 && memcmp(d->head + 4, "ftyp", 4) == 0;
+    if (is_mp4 && !am_input_is_seekable(d->in))
         return am_fail(err, AM_E_FORMAT,
-                       "%s cannot be read as a pipe (%s): an MP4 may have its index at the end; give it as a file",
-                       label, complaint(d, rc));
-    return am_fail(err, AM_E_FORMAT, "%s is not a media file that can be read: %s", label, complaint(d, rc));
+                       "%s cannot be read as a pipe: an MP4 may have its index at the end; give it as a file", label);
+    if (is_mp4)
+        return am_fail(err, AM_E_FORMAT, "%s is an MP4 that is damaged or breaks off: its index cannot be read", label);
+    if (has_media_signature(d))
+        return am_fail(err, AM_E_FORMAT, "%s is damaged or breaks off: nothing playable was found", label);
+    return am_fail(err, AM_E_FORMAT, "%s is not a media file that can be read: nothing playable was found", label);
+}
+
+/* The first bytes, which are then there to be read again. */
+static am_status look_at_head(decoder *d, am_error *err) {
+    ptrdiff_t n = am_input_read_full(d->in, d->head, sizeof d->head);
+    if (n < 0) return am_input_fail(d->in, err);
+    if (!am_input_rewind(d->in)) return am_fail(err, AM_E_IO, "%s cannot be rewound", am_input_label(d->in));
+    d->head_len = (size_t)n;
+    am_ending_init(&d->ending, d->head, d->head_len);
+    return AM_OK;
 }
 
 /* A stream's length 0 when it is not known. */
@@ -345,10 +386,11 @@ static am_status open_codec(decoder *d, const AVCodec *codec, am_error *err) {
     d->codec->pkt_timebase = st->time_base; /* without it the encoder's padding at start and end is not cut off */
     d->codec->thread_count = 1;             /* audio decoders gain nothing, and the log above goes by thread */
     int rc = avcodec_open2(d->codec, codec, NULL);
-    if (rc < 0)
-        return am_fail(err, AM_E_FORMAT, "%s: its %s decoder does not start: %s", am_input_label(d->in), d->base.codec,
-                       complaint(d, rc));
-    return AM_OK;
+    if (rc >= 0) return AM_OK;
+    log_error(d, rc);
+    if (rc == AVERROR(ENOMEM)) return fail_ffmpeg_nomem(err);
+    return am_fail(err, AM_E_FORMAT, "%s is damaged: its description of the %s stream cannot be used",
+                   am_input_label(d->in), d->base.codec);
 }
 
 /* For the progress of a reader.  May be FFmpeg's estimate from the bit rate, which for most files is close. */
@@ -360,7 +402,6 @@ static int64_t total_frames(const decoder *d) {
 
 /* Decode up to the first frame: only then rate and channels are certain, and that this is sound at all. */
 static am_status first_frame(decoder *d, am_error *err) {
-    d->message[0] = '\0';
     if (next_frame(d) == 0) return check_frame(d, err);
     if (am_input_failed(d->in) || d->n_bad || d->read_error) return fail_format(d, AVERROR_INVALIDDATA, err);
     return am_fail(err, AM_E_NO_AUDIO, "%s holds no audio samples", am_input_label(d->in));
@@ -368,7 +409,8 @@ static am_status first_frame(decoder *d, am_error *err) {
 
 static am_status open_all(decoder *d, am_error *err) {
     const AVCodec *codec = NULL;
-    am_status status = open_io(d, err);
+    am_status status = look_at_head(d, err);
+    if (status == AM_OK) status = open_io(d, err);
     caller = d;
     if (status == AM_OK) status = open_format(d, err);
     if (status == AM_OK) status = choose_stream(d, &codec, err);

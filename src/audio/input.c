@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/utf8.h"
 
 enum { REMEMBER_MAX = 1 << 20 };
 
@@ -35,20 +35,8 @@ struct am_input {
     char label[AM_INPUT_LABEL_MAX + 1];
 };
 
-/* Length of the UTF-8 character at s, 0 when it is none or a control character. */
-static size_t utf8_len(const unsigned char *s) {
-    if (s[0] < 0x20 || s[0] == 0x7f) return 0;
-    if (s[0] < 0x80) return 1;
-    size_t len = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
-                 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-                 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                               : 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if (s[0] == 0xc2 && s[1] < 0xa0) return 0; /* C1 controls */
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)) return 0;
-    if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)) return 0;
-    return len;
+static bool is_control(uint32_t code_point) {
+    return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
 }
 
 /* The path in quotes, fit for a terminal; of a very long one the end, which tells more than the beginning. */
@@ -62,16 +50,16 @@ static void make_label(char label[AM_INPUT_LABEL_MAX + 1], const char *path) {
         memcpy(label + n, "...", 3);
         n += 3;
     }
-    for (const unsigned char *s = (const unsigned char *)path; *s;) {
-        size_t len = utf8_len(s);
-        if (len) {
-            memcpy(label + n, s, len);
-            n += len;
-            s += len;
-        } else {
+    for (const char *end = path + strlen(path); path < end;) {
+        uint32_t code_point;
+        size_t len = am_utf8_next(path, (size_t)(end - path), &code_point);
+        if (code_point == AM_UTF8_BAD || is_control(code_point)) {
             label[n++] = '?';
-            s++;
+        } else {
+            memcpy(label + n, path, len);
+            n += len;
         }
+        path += len;
     }
     label[n++] = '"';
     label[n] = '\0';

@@ -132,8 +132,9 @@ static am_status at_end(const wav *w, am_error *err) {
     const char *label = am_input_label(w->in);
     if (w->promised == UNTIL_END || w->done >= w->promised) {
         if (w->fill)
-            am_log(&w->logger, AM_LOG_WARNING, "the last %zu bytes of %s are no whole frame of %zu bytes: ignored",
-                   w->fill, label, w->block);
+            am_log(&w->logger, AM_LOG_WARNING,
+                   "%s: what is left at its end, %zu byte%s, is no whole frame of %zu: ignored", label, w->fill,
+                   w->fill == 1 ? "" : "s", w->block);
         return AM_E_END;
     }
     return am_fail(err, AM_E_FORMAT, "%s breaks off: its header promises %llu bytes of samples, %llu are there", label,

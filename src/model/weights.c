@@ -32,33 +32,61 @@ static const struct {
     { "<", "a web page or XML" },
 };
 
+static bool ends_in(const char *text, const char *ending) {
+    size_t len = strlen(text), ending_len = strlen(ending);
+    return len > ending_len && strcmp(text + len - ending_len, ending) == 0;
+}
+
 /* A safetensors file begins with the length of its JSON header. */
 static bool is_safetensors(const am_mapping *m) {
     return m->len > 8 && m->data[8] == '{' && am_load_u64(m->data) < MODEL_FILE_MAX;
 }
 
+/* The version, and the name of a specification: a string with its length before it and a NUL at its end. */
 static bool is_ctranslate2(const am_mapping *m) {
-    return m->len >= 6 && am_load_u32(m->data) <= 64 && m->data[3] == 0;
+    if (m->len < 6 || am_load_u32(m->data) == 0 || am_load_u32(m->data) > 64) return false;
+    size_t len = am_load_u16(m->data + 4);
+    if (len < 2 || len > AM_NAME_SHOWN || len > m->len - 6 || m->data[6 + len - 1] != '\0') return false;
+    for (size_t i = 0; i < len - 1; i++)
+        if (m->data[6 + i] <= ' ' || m->data[6 + i] > '~') return false;
+    return true;
 }
 
-static reader_fn *choose_reader(am_weights *w, const am_mapping *m, am_error *err) {
+static const char *foreign_format(const am_mapping *m) {
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        size_t len = strlen(foreign[i].magic);
+        if (m->len >= len && memcmp(m->data, foreign[i].magic, len) == 0) return foreign[i].what;
+    }
+    return NULL;
+}
+
+/* Of a file that is safetensors by its name or its looks. */
+static bool has_header_length(const am_mapping *m, am_error *err) {
+    if (m->len >= 8 && am_load_u64(m->data) < MODEL_FILE_MAX) return true;
+    if (m->len < 8)
+        am_fail(err, AM_E_MODEL, "%s: a safetensors file that breaks off after %zu bytes", m->shown, m->len);
+    else
+        am_fail(err, AM_E_MODEL, "%s: a safetensors file that is damaged: its header would have %llu bytes, it has %zu",
+                m->shown, (unsigned long long)am_load_u64(m->data), m->len);
+    return false;
+}
+
+static reader_fn *choose_reader(am_weights *w, const am_mapping *m, const char *file, am_error *err) {
     if (m->len >= 4 && am_load_u32(m->data) == 0x67676d6c) {
         w->format = "ggml";
         return am_ggml_read;
-    }
-    if (is_safetensors(m)) {
-        w->format = "safetensors";
-        return am_safetensors_read;
     }
     if (is_ctranslate2(m)) {
         w->format = "ctranslate2";
         return am_ctranslate2_read;
     }
-    const char *what = m->len ? "its first bytes are those of no format known here" : "it is empty";
-    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
-        size_t len = strlen(foreign[i].magic);
-        if (m->len >= len && memcmp(m->data, foreign[i].magic, len) == 0) what = foreign[i].what;
+    const char *what = is_safetensors(m) ? NULL : foreign_format(m);
+    /* One with a damaged beginning is still that, and nothing else. */
+    if (!what && m->len && ((m->len > 8 && m->data[8] == '{') || ends_in(file, ".safetensors"))) {
+        w->format = "safetensors";
+        return has_header_length(m, err) ? am_safetensors_read : NULL;
     }
+    if (!what) what = m->len ? "its first bytes are those of no format known here" : "it is empty";
     am_fail(err, AM_E_MODEL, "%s: not a Whisper model: %s (CTranslate2, ggml and safetensors are read)", m->shown,
             what);
     return NULL;
@@ -103,13 +131,12 @@ static am_status read_model(am_weights *w, am_source *s, const char *path, am_er
     s->n_files = 1;
     status = am_mapping_open(&s->files[0], file, MODEL_FILE_MAX, err);
     if (status != AM_OK) return status;
-    size_t len = strlen(file), index_len = strlen(".index.json");
     reader_fn *reader;
-    if (len > index_len && strcmp(file + len - index_len, ".index.json") == 0) {
+    if (ends_in(file, ".index.json")) {
         w->format = "safetensors";
         reader = am_safetensors_read;
     } else {
-        reader = choose_reader(w, &s->files[0], err);
+        reader = choose_reader(w, &s->files[0], file, err);
         if (!reader) return AM_E_MODEL;
     }
     return reader(w, s, folder, err);

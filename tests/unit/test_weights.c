@@ -321,8 +321,18 @@ static void test_foreign_files(void **state) {
         refused(path, AM_E_MODEL, WORDS(path, files[i].word));
         refused(f->folder, AM_E_MODEL, WORDS(path, files[i].word));
     }
+    /* A length of 2^63 before the header, by any name; and small numbers alone make no CTranslate2 file. */
+    static const char absurd[] = "\0\0\0\0\0\0\0\200{\"a\": {}}";
+    temp_file_write(path, absurd, sizeof absurd - 1);
+    refused(path, AM_E_MODEL, WORDS(path, "safetensors", "header would have 9223372036854775808 bytes"));
+    temp_file_write(path, "\6\0\0\0\0\0\0\0\0\0\0\0", 12);
+    refused(path, AM_E_MODEL, WORDS(path, "no format known"));
     temp_file_write(path, "", 0);
     refused(path, AM_E_MODEL, WORDS(path, "empty"));
+    unlink(path);
+    temp_path(path, f->folder, "model.safetensors");
+    temp_file_write(path, "\0\0\0\0\0\0\0\200\0\0\0\0", 12);
+    refused(path, AM_E_MODEL, WORDS(path, "safetensors", "header would have 9223372036854775808 bytes"));
     unlink(path);
     temp_file_write(temp_path(path, f->folder, "pytorch_model.bin"), "x", 1);
     refused(f->folder, AM_E_MODEL, WORDS("pytorch_model.bin", "convert"));
