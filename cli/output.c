@@ -31,6 +31,11 @@ struct am_cli_output {
     char reason[2 * AM_CLI_PATH_MAX], kept[2 * AM_CLI_PATH_MAX];
 };
 
+static bool has_bytes(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_size > 0;
+}
+
 /* The place is lost.  Say why, unless it is a reader that had enough (`| head -1`). */
 static void sink_fail(am_cli_output *o, sink *s, const char *why, int error) {
     if (s->failed) return;
@@ -39,7 +44,7 @@ static void sink_fail(am_cli_output *o, sink *s, const char *why, int error) {
     if (s->is_stdout && error == EPIPE) return;
     char sentence[2 * AM_CLI_PATH_MAX];
     if (s->is_stdout) snprintf(sentence, sizeof sentence, "cannot write to standard output: %s", why);
-    else if (o->begun)
+    else if (o->begun && has_bytes(s->part))
         snprintf(sentence, sizeof sentence, "cannot write \"%.2000s\": %s (what there is: \"%.2000s\")", s->path, why,
                  s->part);
     else snprintf(sentence, sizeof sentence, "cannot write \"%.4000s\": %s", s->path, why);
