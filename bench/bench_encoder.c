@@ -13,7 +13,7 @@
 #include "base/cpu.h"
 #include "measure.h"
 
-enum { DECODE_STEPS = 100, MAX_RUNS = 100 };
+enum { DECODE_STEPS = 256, MAX_RUNS = 100 };
 
 typedef struct bench {
     am_weights *weights;
