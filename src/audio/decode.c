@@ -40,6 +40,7 @@ typedef struct decoder {
     AVPacket *packet;
     AVFrame *frame;
     int stream;
+    int64_t n_lead;      /* frames of silence still to give: the sound begins that much later than the film */
     int frame_pos;       /* samples of the frame already given */
     bool ended;          /* the demuxer has no more packets; the decoder is being drained */
     int read_error;      /* AVERROR the demuxer ended with, 0 for a proper end */
@@ -226,9 +227,21 @@ static am_status check_frame(decoder *d, am_error *err) {
     return AM_OK;
 }
 
+/* Silence in front, so that times count from where the film begins. */
+static size_t give_lead(decoder *d, float *frames, size_t most) {
+    size_t n = d->n_lead < (int64_t)most ? (size_t)d->n_lead : most;
+    memset(frames, 0, n * (size_t)d->base.n_channels * sizeof *frames);
+    d->n_lead -= (int64_t)n;
+    return n;
+}
+
 static am_status decoder_read(am_source *s, float *frames, size_t cap_floats, size_t *n_frames, am_error *err) {
     decoder *d = (decoder *)s;
     *n_frames = 0;
+    if (d->n_lead > 0) {
+        *n_frames = give_lead(d, frames, cap_floats / (size_t)s->n_channels);
+        return AM_OK;
+    }
     if (d->frame_pos >= d->frame->nb_samples) {
         if (next_frame(d) != 0) return at_end(d, err);
         am_status status = check_frame(d, err);
@@ -396,7 +409,8 @@ static am_status open_codec(decoder *d, const AVCodec *codec, am_error *err) {
 /* For the progress of a reader.  May be FFmpeg's estimate from the bit rate, which for most files is close. */
 static int64_t total_frames(const decoder *d) {
     double sec = stream_duration(d->format->streams[d->stream]);
-    if (sec == 0 && d->format->duration != AV_NOPTS_VALUE) sec = (double)d->format->duration / AV_TIME_BASE;
+    if (sec > 0) sec += (double)d->n_lead / d->base.sample_rate; /* the container's own length has it in */
+    else if (d->format->duration != AV_NOPTS_VALUE) sec = (double)d->format->duration / AV_TIME_BASE;
     return sec > 0 && sec < 1e9 ? llround(sec * d->base.sample_rate) : -1;
 }
 
@@ -405,6 +419,15 @@ static am_status first_frame(decoder *d, am_error *err) {
     if (next_frame(d) == 0) return check_frame(d, err);
     if (am_input_failed(d->in) || d->n_bad || d->read_error) return fail_format(d, AVERROR_INVALIDDATA, err);
     return am_fail(err, AM_E_NO_AUDIO, "%s holds no audio samples", am_input_label(d->in));
+}
+
+/* How much later than the container's other streams the sound begins.  What is shorter than a tenth of a second is an
+ * encoder's padding, what is longer than an hour a damaged number. */
+static int64_t lead_frames(const decoder *d) {
+    const AVStream *st = d->format->streams[d->stream];
+    if (st->start_time == AV_NOPTS_VALUE || d->format->start_time == AV_NOPTS_VALUE) return 0;
+    double late = (double)st->start_time * av_q2d(st->time_base) - (double)d->format->start_time / AV_TIME_BASE;
+    return late >= 0.1 && late <= 3600 ? llround(late * d->base.sample_rate) : 0;
 }
 
 static am_status open_all(decoder *d, am_error *err) {
@@ -417,8 +440,10 @@ static am_status open_all(decoder *d, am_error *err) {
     if (status == AM_OK) status = open_codec(d, codec, err);
     if (status == AM_OK) status = first_frame(d, err);
     caller = NULL;
-    if (status == AM_OK) d->base.n_frames = total_frames(d);
-    return status;
+    if (status != AM_OK) return status;
+    d->n_lead = lead_frames(d);
+    d->base.n_frames = total_frames(d);
+    return AM_OK;
 }
 
 am_status am_decode_open(am_source **s, am_input *in, const am_logger *logger, am_error *err) {

@@ -356,6 +356,33 @@ static void memory_is_flat(void **state) {
     pclose(f);
 }
 
+/* A film whose sound begins two seconds late: times count from the film's beginning, as a player shows them. */
+static void sound_that_begins_late(void **state) {
+    if (!media_has_ffmpeg()) skip();
+    enum { LATE = 2 * AM_SAMPLE_RATE, SOUND = 3 * AM_SAMPLE_RATE };
+    static const char *const names[] = { "late.mkv", "late.mp4" };
+    for (int i = 0; i < 2; i++) {
+        if (!media_run(FF
+                       "-f lavfi -i color=s=64x64:d=6:r=10 -itsoffset 2 -f lavfi -i sine=d=3:r=16000 -map 0:v -map 1:a "
+                       "-c:v mpeg4 -c:a aac %s",
+                       names[i]))
+            skip();
+        sound s = media_read(media_path(names[i]), NULL, 0, 0, 0);
+        assert_int_equal(s.end, AM_E_END);
+        assert_true(s.n > LATE + SOUND - 3000 && s.n < LATE + SOUND + 3000);
+        float loudest = 0;
+        for (int k = 0; k < LATE - 3000; k++) loudest = fmaxf(loudest, fabsf(s.pcm[k]));
+        assert_true(loudest < 1e-4f);
+        loudest = 0;
+        for (int k = LATE; k < LATE + 3000; k++) loudest = fmaxf(loudest, fabsf(s.pcm[k]));
+        assert_true(loudest > 0.05f);
+        free(s.pcm);
+        sound later = media_read(media_path(names[i]), NULL, 2.5, 0, 0);
+        assert_true(fabs((double)later.n - (double)(s.n - LATE - AM_SAMPLE_RATE / 2)) < 2);
+        free(later.pcm);
+    }
+}
+
 static int waits_left;
 
 static int cancel_after_two(void *cookie) {
@@ -394,6 +421,7 @@ static void cancels_a_stalled_pipe(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancels_a_stalled_pipe),
+        cmocka_unit_test(sound_that_begins_late),
         cmocka_unit_test(memory_is_flat),
         cmocka_unit_test(every_container),
         cmocka_unit_test(amr),
