@@ -139,28 +139,28 @@ static void take_decoder(packing *k) {
     p->decoder_norm = take_norm(k, &w->decoder_norm);
 }
 
+/* The tables of layers come from the arena; while only adding up, p has them already. */
 static void take_all(packing *k) {
     am_prepared *p = k->p;
-    p->encoder = take(k, (size_t)p->dims.n_audio_layer * sizeof *p->encoder);
-    p->decoder = take(k, (size_t)p->dims.n_text_layer * sizeof *p->decoder);
+    void *encoder = take(k, (size_t)p->dims.n_audio_layer * sizeof *p->encoder);
+    void *decoder = take(k, (size_t)p->dims.n_text_layer * sizeof *p->decoder);
+    if (encoder) p->encoder = encoder;
+    if (decoder) p->decoder = decoder;
     take_encoder(k);
     take_decoder(k);
 }
 
-/* First pass: the layers' own tables are scratch, only sizes are learnt. */
+/* First pass: the tables of layers are scratch, only sizes are learnt. */
 static am_status add_up(packing *k, am_error *err) {
     am_prepared *p = k->p;
-    size_t n_bytes =
-        (size_t)p->dims.n_audio_layer * sizeof *p->encoder + (size_t)p->dims.n_text_layer * sizeof *p->decoder;
     p->encoder = calloc((size_t)p->dims.n_audio_layer, sizeof *p->encoder);
     p->decoder = calloc((size_t)p->dims.n_text_layer, sizeof *p->decoder);
     am_status status = AM_OK;
-    if (p->encoder && p->decoder) {
-        take(k, (size_t)p->dims.n_audio_layer * sizeof *p->encoder);
-        take(k, (size_t)p->dims.n_text_layer * sizeof *p->decoder);
-        take_encoder(k);
-        take_decoder(k);
-    } else status = am_fail_nomem(err, "the model's table of layers", n_bytes);
+    if (p->encoder && p->decoder) take_all(k);
+    else
+        status = am_fail_nomem(err, "the model's tables of layers",
+                               (size_t)p->dims.n_audio_layer * sizeof *p->encoder +
+                                   (size_t)p->dims.n_text_layer * sizeof *p->decoder);
     free(p->encoder);
     free(p->decoder);
     p->encoder = NULL;

@@ -39,7 +39,7 @@ struct am_session {
     float *mel;     /* [n_mels, 3000] */
     float *encoded; /* [n_audio_ctx, n_audio_state] */
     float language_probs[AM_N_LANGUAGES];
-    int32_t *previous; /* ring-less: the newest AM_MAX_PREVIOUS tokens */
+    int32_t *previous; /* [n_text_ctx]: the newest tokens of the text before */
     /* The window's segments still to be handed out */
     am_span *spans;
     int n_spans, next_span;

@@ -4,8 +4,6 @@
 #include "base/half.h"
 #include "kernels/kernels_c.h"
 
-#include <math.h>
-
 void am_gemm_pack_f32(float *dst, const float *w, ptrdiff_t ldw, int n, int k, int nr) {
     for (int n0 = 0; n0 < n; n0 += nr)
         for (int i = 0; i < k; i++)
