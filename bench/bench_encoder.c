@@ -20,7 +20,7 @@ typedef struct bench {
     am_pool *pool;
     am_prepared *prepared;
     am_backend *backend;
-    float *pcm, *mel, *encoded, *logits;
+    float *pcm, *mel, *encoded;
     double mel_sec[MAX_RUNS], encode_sec[MAX_RUNS], cross_sec[MAX_RUNS], decode_sec[MAX_RUNS * DECODE_STEPS];
 } bench;
 
@@ -47,8 +47,9 @@ static am_status open_bench(bench *b, const char *path, int n_threads, const cha
     if (!status) status = am_weights_open(&b->weights, path, NULL, err);
     if (status) return status;
     cfg.pool = b->pool;
+    cfg.weights = b->weights;
     double start = measure_now();
-    status = am_backend_cpu.prepare(&b->prepared, b->weights, &cfg, err);
+    status = am_backend_cpu.prepare(&b->prepared, &cfg, err);
     if (!status) status = am_backend_cpu.open(&b->backend, b->prepared, b->pool, 1, err);
     if (status) return status;
     printf("%s, %d threads: prepared %.1f MB of weights in %.0f ms\n", am_cpu_name(cfg.cpu_flags),
@@ -58,8 +59,7 @@ static am_status open_bench(bench *b, const char *path, int n_threads, const cha
     b->pcm = malloc(sizeof *b->pcm * AM_WINDOW_SAMPLES);
     b->mel = malloc(sizeof *b->mel * AM_WINDOW_FRAMES * d->n_mels);
     b->encoded = malloc(sizeof *b->encoded * d->n_audio_ctx * d->n_audio_state);
-    b->logits = malloc(sizeof *b->logits * d->n_vocab);
-    if (!b->pcm || !b->mel || !b->encoded || !b->logits) return am_fail_nomem(err, "a window", AM_WINDOW_SAMPLES * 4);
+    if (!b->pcm || !b->mel || !b->encoded) return am_fail_nomem(err, "a window", AM_WINDOW_SAMPLES * 4);
     make_noise(b->pcm, AM_WINDOW_SAMPLES);
     return AM_OK;
 }
@@ -69,7 +69,7 @@ static void close_bench(bench *b) {
     am_backend_cpu.release(&b->prepared);
     am_weights_close(&b->weights);
     am_pool_close(&b->pool);
-    float *all[] = { b->pcm, b->mel, b->encoded, b->logits };
+    float *all[] = { b->pcm, b->mel, b->encoded };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
@@ -86,7 +86,7 @@ static am_status run_window(bench *b, int run, am_error *err) {
     b->encode_sec[run] = t2 - t1;
     b->cross_sec[run] = t3 - t2;
     for (int i = 0; !status && i < DECODE_STEPS; i++) {
-        am_decode_row row = { .token = 1000 + i, .position = i, .logits = b->logits };
+        am_decode_row row = { .token = 1000 + i, .position = i, .wants_logits = true };
         double start = measure_now();
         status = am_backend_cpu.decode(b->backend, &row, 1, err);
         b->decode_sec[run * DECODE_STEPS + i] = measure_now() - start;

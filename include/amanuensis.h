@@ -108,9 +108,9 @@ typedef struct am_model am_model;
 typedef struct am_model_config {
     size_t struct_size;
     const char *path; /* a CTranslate2 or Hugging Face folder, or a model file (model.bin, ggml .bin, .safetensors) */
-    const char *compute; /* NULL or "auto", or "f32" */
-    const char *cpu;     /* best instruction set to use: NULL for what the machine has, or "c", "avx2", "avx512" */
-    int n_threads;       /* threads that prepare the weights; 0: one per core */
+    const char *compute; /* NULL or "auto" (which is int8), "int8" or "f32" */
+    const char *cpu; /* best instruction set to use: NULL for what the machine has, or "c", "avx2", "avx512vnni", ... */
+    int n_threads;   /* threads that prepare the weights; 0: one per core */
     am_logger logger;
 } am_model_config;
 
@@ -119,7 +119,7 @@ typedef struct am_model_info {
     size_t struct_size;
     const char *format;  /* "ctranslate2", "ggml", "safetensors" */
     const char *size;    /* "tiny", "base", ... "large", "turbo", or "custom" */
-    const char *compute; /* "f32" */
+    const char *compute; /* "int8" or "f32" */
     const char *cpu;     /* instruction set in use: "avx512" */
     int n_mels, n_vocab, n_languages;
     int n_audio_ctx, n_audio_state, n_audio_head, n_audio_layer;
@@ -263,7 +263,13 @@ typedef struct am_session_config {
     int no_timestamps;          /* non-zero: one segment per window, without inner times */
     double start_sec;           /* added to every time: where the first sample lies in the user's timeline */
     am_logger logger;
+    /* Windows decoded together, 0..AM_BATCH_MAX.  0 or 1: one after the other, each beginning where the last word of the
+     * one before ended and seeing its text; what live audio needs.  More: the audio is cut in silence into windows that
+     * know nothing of each other; several times the speed, for files.  The text does not depend on the number. */
+    int n_batch;
 } am_session_config;
+
+#define AM_BATCH_MAX 64
 
 /* A piece of transcript.  A view: valid until the next call on the session.  Since 0.1. */
 typedef struct am_segment {

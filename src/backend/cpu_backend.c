@@ -157,7 +157,7 @@ static size_t take_memory(am_backend *b) {
     b->row_attn = take(b, &n_bytes, rows * nt);
     b->row_wide = take(b, &n_bytes, rows * (4 * nt + PAD));
     b->row_scores = take(b, &n_bytes, n_threads * rows * max_size(n_ctx, (size_t)d->n_text_ctx));
-    b->logits = take(b, &n_bytes, rows * (size_t)d->n_vocab);
+    b->logits = take(b, &n_bytes, (size_t)am_decode_max_logits(b->n_slots) * d->n_vocab);
     b->scratch_len = max_size(3 * max_size(n, (size_t)d->n_mels), 4 * max_size(n, nt)) * p->kernels.gemm.nr;
     b->scratch = take(b, &n_bytes, n_threads * b->scratch_len);
     b->scores = take(b, &n_bytes, n_threads * p->kernels.gemm.m_block * (n_ctx + PAD));
@@ -225,12 +225,16 @@ static am_status cpu_cross_kv(am_backend *b, const float *encoded, int slot, am_
     return status;
 }
 
-static am_status cpu_decode(am_backend *b, const am_decode_row *rows, int n_rows, am_error *err) {
+static am_status cpu_decode(am_backend *b, am_decode_row *rows, int n_rows, am_error *err) {
     double start = now_sec();
     am_status status = am_cpu_decode(b, rows, n_rows, err);
     b->counters.n_decode_rows += (uint64_t)n_rows;
     b->counters.decode_sec += now_sec() - start;
     return status;
+}
+
+/* f32 logits are exact. */
+static void cpu_rescore(const am_backend *b, const am_decode_row *row, const int32_t *tokens, int n) {
 }
 
 static void cpu_counters(const am_backend *b, am_backend_counters *out) {
@@ -253,5 +257,6 @@ const am_backend_ops am_backend_cpu = {
     .encode = cpu_encode,
     .cross_kv = cpu_cross_kv,
     .decode = cpu_decode,
+    .rescore = cpu_rescore,
     .counters = cpu_counters,
 };

@@ -150,25 +150,19 @@ static void mlp(am_backend *b, const cpu_decoder_layer *layer, int m) {
 }
 
 /* The output projection for the rows that want logits. */
-static void project(am_backend *b, const am_decode_row *rows, int n_rows) {
+static void project(am_backend *b, am_decode_row *rows, int n_rows) {
     const am_prepared *p = b->model;
     int n = p->dims.n_text_state, n_vocab = p->dims.n_vocab, m = 0;
-    float *only = NULL;
     for (int r = 0; r < n_rows; r++) {
-        if (!rows[r].logits) continue;
+        if (!rows[r].wants_logits) continue;
         p->kernels.layernorm_f32(b->row_norm + (ptrdiff_t)m * n, b->row_x + (ptrdiff_t)r * n, p->decoder_norm.gamma,
                                  p->decoder_norm.beta, 1, n);
-        only = rows[r].logits;
-        m++;
+        rows[r].logits = b->logits + (size_t)n_vocab * m++;
     }
     if (m == 0) return;
-    float *y = m == 1 ? only : b->logits;
     am_cpu_product(
-        b, &(cpu_product){ .linear = &p->token_embedding, .x = b->row_norm, .ldx = n, .y = y, .ldy = n_vocab, .m = m });
-    if (m == 1) return;
-    for (int r = 0, i = 0; r < n_rows; r++)
-        if (rows[r].logits)
-            memcpy(rows[r].logits, b->logits + (size_t)n_vocab * i++, (size_t)n_vocab * sizeof *b->logits);
+        b, &(cpu_product){
+               .linear = &p->token_embedding, .x = b->row_norm, .ldx = n, .y = b->logits, .ldy = n_vocab, .m = m });
 }
 
 static am_status check_rows(const am_backend *b, const am_decode_row *rows, int n_rows, am_error *err) {
@@ -180,10 +174,13 @@ static am_status check_rows(const am_backend *b, const am_decode_row *rows, int 
             rows[r].position < 0 || rows[r].position >= d->n_text_ctx)
             return am_fail(err, AM_E_ARG, "decode row %d: slot %d of %d, token %d of %d, position %d of %d", r,
                            rows[r].slot, b->n_slots, (int)rows[r].token, d->n_vocab, rows[r].position, d->n_text_ctx);
+    int n_logits = 0, most = am_decode_max_logits(b->n_slots);
+    for (int r = 0; r < n_rows; r++) n_logits += rows[r].wants_logits;
+    if (n_logits > most) return am_fail(err, AM_E_ARG, "logits of %d rows; at most %d are possible", n_logits, most);
     return AM_OK;
 }
 
-am_status am_cpu_decode(am_backend *b, const am_decode_row *rows, int n_rows, am_error *err) {
+am_status am_cpu_decode(am_backend *b, am_decode_row *rows, int n_rows, am_error *err) {
     const am_prepared *p = b->model;
     am_status status = check_rows(b, rows, n_rows, err);
     if (status != AM_OK) return status;

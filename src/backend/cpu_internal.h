@@ -68,7 +68,7 @@ struct am_backend {
     /* Decoder, by rows of one call */
     float *row_x, *row_norm, *row_wide, *row_attn; /* [AM_DECODE_MAX_ROWS, n | n | 4 n + PAD | n] */
     float *row_scores;                             /* per worker: [AM_DECODE_MAX_ROWS, max ctx] */
-    float *logits;                                 /* [AM_DECODE_MAX_ROWS, vocab rounded up] */
+    float *logits;                                 /* [am_decode_max_logits(), n_vocab] */
     cpu_kv *self_kv;                               /* [n_slots * n_text_layer] */
     cpu_kv *cross_kv;                              /* [n_slots * n_text_layer] */
     /* Per worker */
@@ -91,7 +91,7 @@ static inline size_t cpu_values_len(const am_prepared *p, int n, int head_dim) {
     return (size_t)cpu_panels(p, head_dim) * p->kernels.gemm.nr * n;
 }
 
-am_status am_cpu_prepare(am_prepared **p, const am_weights *w, const am_prepare_config *cfg, am_error *err);
+am_status am_cpu_prepare(am_prepared **p, const am_prepare_config *cfg, am_error *err);
 void am_cpu_release(am_prepared **p);
 
 /* y[m, l->n] = act(x l->w^T + l->b) + residual, split over the pool by rows and columns. */
@@ -126,6 +126,6 @@ void am_cpu_pack_head(const am_prepared *p, const float *k, const float *v, ptrd
 
 am_status am_cpu_encode(am_backend *b, const float *mel, float *out, am_error *err);
 am_status am_cpu_cross_kv(am_backend *b, const float *encoded, int slot, am_error *err);
-am_status am_cpu_decode(am_backend *b, const am_decode_row *rows, int n_rows, am_error *err);
+am_status am_cpu_decode(am_backend *b, am_decode_row *rows, int n_rows, am_error *err);
 
 #endif

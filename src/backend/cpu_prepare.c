@@ -185,7 +185,8 @@ static am_status take_worker_rows(packing *k, am_error *err) {
     return AM_OK;
 }
 
-am_status am_cpu_prepare(am_prepared **prepared, const am_weights *w, const am_prepare_config *cfg, am_error *err) {
+am_status am_cpu_prepare(am_prepared **prepared, const am_prepare_config *cfg, am_error *err) {
+    const am_weights *w = cfg->weights;
     *prepared = NULL;
     am_prepared *p = calloc(1, sizeof *p);
     if (!p) return am_fail_nomem(err, "the model", sizeof *p);

@@ -7,14 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Levels in rising order; each includes the flags of the ones before it. */
+/* In rising order of what is preferred; a level is had when all its flags are. */
 static const struct {
     const char *name;
     unsigned flags;
 } levels[] = {
     { "c", 0 },
     { "avx2", AM_CPU_AVX2 },
+    { "avxvnni", AM_CPU_AVX2 | AM_CPU_AVXVNNI },
     { "avx512", AM_CPU_AVX2 | AM_CPU_AVX512 },
+    { "avx512vnni", AM_CPU_AVX2 | AM_CPU_AVX512 | AM_CPU_AVX512VNNI },
 };
 #define N_LEVELS (sizeof levels / sizeof levels[0])
 
@@ -27,6 +29,7 @@ unsigned am_cpu_flags(void) {
     if (flags && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         flags |= AM_CPU_AVX512;
+    if (flags & AM_CPU_AVX512 && __builtin_cpu_supports("avx512vnni")) flags |= AM_CPU_AVX512VNNI;
 #endif
     return flags;
 }
@@ -42,7 +45,7 @@ am_status am_cpu_mask(const char *best, unsigned *flags, am_error *err) {
         *flags = have & levels[i].flags;
         return AM_OK;
     }
-    return am_fail(err, AM_E_ARG, "unknown instruction set \"%s\"; known are auto, c, avx2, avx512", best);
+    return am_fail(err, AM_E_ARG, "unknown instruction set \"%s\"; known are auto, c, avx2, avxvnni, avx512, avx512vnni", best);
 }
 
 const char *am_cpu_name(unsigned flags) {

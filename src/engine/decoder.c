@@ -22,15 +22,13 @@ am_status am_decoder_open(am_decoder *d, const am_model *model, am_backend *back
         .n_suppress_first = model->n_suppress_first,
         .max_initial_timestamp = 50, /* 1.0 s */
     };
-    d->logits = malloc((size_t)dims->n_vocab * sizeof *d->logits);
     d->prompt = malloc((size_t)dims->n_text_ctx * sizeof *d->prompt);
-    if (d->logits && d->prompt) return AM_OK;
+    if (d->prompt) return AM_OK;
     am_decoder_close(d);
-    return am_fail_nomem(err, "the decoder", (size_t)dims->n_vocab * sizeof *d->logits);
+    return am_fail_nomem(err, "the decoder", (size_t)dims->n_text_ctx * sizeof *d->prompt);
 }
 
 void am_decoder_close(am_decoder *d) {
-    free(d->logits);
     free(d->prompt);
     *d = (am_decoder){ 0 };
 }
@@ -42,9 +40,11 @@ static am_status feed(am_decoder *d, int slot, const int32_t *tokens, int n, int
     for (int at = 0; at < n;) {
         int n_rows = 0;
         for (; n_rows < AM_DECODE_MAX_ROWS && at < n; n_rows++, at++)
-            rows[n_rows] = (am_decode_row){ slot, tokens[at], first + at, at == wanted ? d->logits : NULL };
+            rows[n_rows] = (am_decode_row){ slot, tokens[at], first + at, at == wanted, NULL };
         am_status status = ops->decode(d->backend, rows, n_rows, err);
         if (status != AM_OK) return status;
+        for (int i = 0; i < n_rows; i++)
+            if (rows[i].wants_logits) d->logits = rows[i].logits;
     }
     return AM_OK;
 }

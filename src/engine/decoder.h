@@ -17,7 +17,7 @@ typedef struct am_decoder {
     const am_model *model;
     am_backend *backend;
     am_logit_rules rules;
-    float *logits;   /* [n_vocab] */
+    float *logits;   /* [n_vocab] of the latest row that wanted them; the backend's */
     int32_t *prompt; /* [n_text_ctx] */
     _Atomic bool *cancelled;
 } am_decoder;

@@ -90,8 +90,8 @@ static am_status fill(am_model *m, const am_weights *w, const am_model_config *c
     am_pool *pool = NULL;
     if (status == AM_OK) status = am_pool_open(&pool, cfg->n_threads, err);
     if (status == AM_OK) {
-        am_prepare_config prepare = { .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
-        status = m->ops->prepare(&m->prepared, w, &prepare, err);
+        am_prepare_config prepare = { .weights = w, .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
+        status = m->ops->prepare(&m->prepared, &prepare, err);
     }
     am_pool_close(&pool);
     return status;

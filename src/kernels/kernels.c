@@ -28,6 +28,11 @@ void am_kernels_init(am_kernels *k, unsigned cpu_flags) {
     k->softmax_f32 = am_softmax_f32_c;
     k->layernorm_f32 = am_layernorm_f32_c;
     k->gelu_f32 = am_gelu_f32_c;
+    k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_c, .flip = 0, .m_block = 48 };
+    k->quantize_s8 = am_quantize_s8_c;
+    k->softmax_s8 = am_softmax_s8_c;
+    k->max_f32 = am_max_f32_c;
+    k->sum_exp_f32 = am_sum_exp_f32_c;
 #if defined(__x86_64__)
     init_x86(k, cpu_flags);
 #endif

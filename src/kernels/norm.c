@@ -1,4 +1,4 @@
-/* Row-wise operations in plain C: softmax, LayerNorm, GELU.  Contracts: kernels.h.
+/* Row-wise operations in plain C: softmax, LayerNorm, GELU, reductions.  Contracts: kernels.h.
  * Sums run in double: as the reference this must not be the one that is off.
  *
  * SPDX-License-Identifier: MIT */
@@ -33,4 +33,17 @@ void am_layernorm_f32_c(float *y, const float *x, const float *gamma, const floa
 
 void am_gelu_f32_c(float *y, const float *x, int n) {
     for (int i = 0; i < n; i++) y[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678f));
+}
+
+int am_max_f32_c(const float *x, int n) {
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+float am_sum_exp_f32_c(const float *x, int n, float shift) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += exp((double)x[i] - shift);
+    return (float)sum;
 }

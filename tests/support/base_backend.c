@@ -26,11 +26,11 @@ bool am_test_backend_open(am_test_backend *t, const char *cpu, int n_slots) {
         am_weights_close(&w);
         return false;
     }
-    am_prepare_config cfg = { .cpu_flags = am_cpu_flags(), .logger = &silent };
+    am_prepare_config cfg = { .weights = w, .cpu_flags = am_cpu_flags(), .logger = &silent };
     assert_int_equal(am_cpu_mask(cpu, &cfg.cpu_flags, &err), AM_OK);
     assert_int_equal(am_pool_open(&t->pool, 0, &err), AM_OK);
     cfg.pool = t->pool;
-    if (am_backend_cpu.prepare(&t->prepared, w, &cfg, &err)) fail_msg("%s", err.text);
+    if (am_backend_cpu.prepare(&t->prepared, &cfg, &err)) fail_msg("%s", err.text);
     am_weights_close(&w);
     if (am_backend_cpu.open(&t->backend, t->prepared, t->pool, n_slots, &err)) fail_msg("%s", err.text);
     return true;

@@ -1,0 +1,115 @@
+/* INT8 attention: one head, a block of queries; and the C reference of its softmax.  Contracts: kernels.h.
+ *
+ * Scores are one matrix product with positions as outputs; probabilities leave softmax_s8 as two rows of digits; the sum
+ * over values is the same matrix product once more, with two rows for each query.  The block's scores stay in cache.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "kernels/kernels_c.h"
+
+#include <math.h>
+#include <string.h>
+
+void am_softmax_s8_c(int8_t *q, ptrdiff_t ldq, float *factor, float *x, ptrdiff_t ldx, const float *v_scale, int m,
+                     int n, float scale) {
+    for (int row = 0; row < m; row++, x += ldx, q += 2 * ldq, factor += 2) {
+        float top = x[am_max_f32_c(x, n)], top_r = 0;
+        double sum = 0;
+        for (int t = 0; t < n; t++) {
+            float p = expf(scale * (x[t] - top));
+            sum += p;
+            x[t] = p * v_scale[t];
+            if (x[t] > top_r) top_r = x[t];
+        }
+        float to_digits = top_r > 0 && isfinite(top_r) ? 16383.0f / top_r : 0;
+        for (int t = 0; t < AM_ROUND_UP(n, 4); t++) {
+            int digits = t < n && to_digits > 0 ? (int)rintf(x[t] * to_digits) : 0;
+            q[t] = (int8_t)(digits >> 7);
+            q[ldq + t] = (int8_t)(digits & 127);
+        }
+        factor[1] = (float)(top_r / 16383.0f / sum);
+        factor[0] = 128.0f * factor[1];
+    }
+}
+
+void am_keys_put_s8(int8_t *k, int32_t *k_sum, const int8_t *key, int t, int head_dim) {
+    int words = (head_dim + 3) / 4;
+    int8_t *panel = k + (size_t)(t / AM_S8_NR) * words * AM_S8_NR * 4 + (size_t)(t % AM_S8_NR) * 4;
+    int32_t sum = 0;
+    for (int i = 0; i < words * 4; i++) {
+        int8_t value = i < head_dim ? key[i] : 0;
+        panel[(size_t)(i / 4) * AM_S8_NR * 4 + i % 4] = value;
+        sum += value;
+    }
+    k_sum[t] = sum;
+}
+
+void am_values_put_s8(int8_t *v, const int8_t *value, int t, int head_dim, int v_capacity) {
+    v += (size_t)(t / 4) * AM_S8_NR * 4 + t % 4;
+    for (int i = 0; i < head_dim; i++)
+        v[(size_t)(i / AM_S8_NR) * v_capacity * AM_S8_NR + (size_t)(i % AM_S8_NR) * 4] = value[i];
+}
+
+/* Pieces of the scratch memory, in bytes from its start. */
+typedef struct layout {
+    size_t scores, digits, factors, halves, ones, gemm, end;
+    ptrdiff_t ld_scores, ld_digits;
+} layout;
+
+/* Rows of a power of two bytes would share cache sets. */
+#define PAD 16
+
+static layout lay_out(int m, int n, int head_dim) {
+    size_t rows = (size_t)m;
+    layout l = { .ld_scores = AM_ROUND_UP(n, 16) + PAD, .ld_digits = AM_ROUND_UP(n, 64) + AM_ALIGN };
+    l.digits = l.scores + AM_ROUND_UP(rows * l.ld_scores * sizeof(float), AM_ALIGN);
+    l.factors = l.digits + AM_ROUND_UP(2 * rows * l.ld_digits, AM_ALIGN);
+    l.halves = l.factors + AM_ROUND_UP(2 * rows * sizeof(float), AM_ALIGN);
+    l.ones = l.halves + AM_ROUND_UP(2 * rows * head_dim * sizeof(float), AM_ALIGN);
+    l.gemm = l.ones + AM_ROUND_UP(AM_ROUND_UP(head_dim, AM_S8_NR) * sizeof(float), AM_ALIGN);
+    l.end = l.gemm + AM_GEMM_S8_SCRATCH(n > head_dim ? n : head_dim);
+    return l;
+}
+
+size_t am_attention_s8_scratch(int m, int n, int head_dim) {
+    return lay_out(m, n, head_dim).end;
+}
+
+void am_attention_s8(const am_kernels *k, const am_attention_s8_args *a) {
+    layout l = lay_out(a->m, a->n, a->head_dim);
+    char *scratch = a->scratch;
+    float *scores = (float *)(scratch + l.scores), *factors = (float *)(scratch + l.factors);
+    float *halves = (float *)(scratch + l.halves), *ones = (float *)(scratch + l.ones);
+    int8_t *digits = (int8_t *)(scratch + l.digits);
+    k->gemm_s8.fn(&(am_gemm_s8_args){ .y = scores,
+                                      .ldy = l.ld_scores,
+                                      .x = a->q,
+                                      .ldx = a->ldq,
+                                      .x_scale = a->q_scale,
+                                      .w = a->k,
+                                      .w_scale = a->k_scale,
+                                      .w_sum = a->k_sum,
+                                      .panel_stride = AM_ROUND_UP(a->head_dim, 4) * AM_S8_NR,
+                                      .scratch = scratch + l.gemm,
+                                      .m = a->m,
+                                      .n = a->n,
+                                      .k = a->head_dim,
+                                      .flip = k->gemm_s8.flip });
+    k->softmax_s8(digits, l.ld_digits, factors, scores, l.ld_scores, a->v_scale, a->m, a->n, a->scale);
+    for (int i = 0; i < AM_ROUND_UP(a->head_dim, AM_S8_NR); i++) ones[i] = 1.0f;
+    k->gemm_s8.fn(&(am_gemm_s8_args){ .y = halves,
+                                      .ldy = a->head_dim,
+                                      .x = digits,
+                                      .ldx = l.ld_digits,
+                                      .x_scale = factors,
+                                      .w = a->v,
+                                      .w_scale = ones,
+                                      .panel_stride = (ptrdiff_t)a->v_capacity * AM_S8_NR,
+                                      .scratch = scratch + l.gemm,
+                                      .m = 2 * a->m,
+                                      .n = a->head_dim,
+                                      .k = a->n,
+                                      .flip = 0 });
+    for (int row = 0; row < a->m; row++)
+        for (int i = 0; i < a->head_dim; i++)
+            a->out[row * a->ldo + i] = halves[2 * row * a->head_dim + i] + halves[(2 * row + 1) * a->head_dim + i];
+}
