@@ -34,7 +34,7 @@ typedef struct am_prepare_config {
     const am_logger *logger;
 } am_prepare_config;
 
-/* One token to run through the decoder. */
+/* One token to run through the decoder.  Rows of one slot lie next to each other. */
 typedef struct am_decode_row {
     int slot; /* whose caches */
     int32_t token;

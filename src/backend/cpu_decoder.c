@@ -1,5 +1,5 @@
 /* The text decoder on the CPU: rows of any slots run through the layers together, so weights are read once for all.
- * Every row attends to its own slot's caches; since the gemm kernel gives a row the same bits in any batch, so does this.
+ * Every row attends to its own slot's caches; since no product depends on what else is in the batch, neither does this.
  *
  * SPDX-License-Identifier: MIT */
 #include "backend/cpu_internal.h"
@@ -9,23 +9,34 @@
 
 #include "base/half.h"
 
+/* Rows that follow each other in one slot. */
+typedef struct slot_run {
+    int first, n, slot;
+} slot_run;
+
 typedef struct decode_job {
     am_backend *b;
     const am_decode_row *rows;
-    int n_rows;
-    int layer;
-    int n_ctx; /* cross-attention: keys */
+    int n_rows, n_runs, layer;
+    slot_run runs[AM_DECODE_MAX_ROWS];
 } decode_job;
 
-/* Row t of the token embedding, gathered from the packed output projection, plus the position. */
+static float element(const am_plain_rows *rows, int row, int i) {
+    size_t at = (size_t)row * rows->k + i;
+    return rows->is_f16 ? am_half_to_float(((const uint16_t *)rows->data)[at]) : ((const float *)rows->data)[at];
+}
+
+/* The token's embedding plus the position's.  In f32 it is gathered from the packed output projection. */
 static void embed(const am_prepared *p, const am_decode_row *row, float *x) {
     const cpu_linear *e = &p->token_embedding;
     int nr = p->kernels.gemm.nr;
     size_t at = (size_t)(row->token / nr) * nr * e->k + row->token % nr;
     const float *position = p->text_positions + (size_t)row->position * e->k;
     for (int i = 0; i < e->k; i++) {
-        float value = e->is_f16 ? am_half_to_float(((const uint16_t *)e->w)[at + (size_t)i * nr])
-                                : ((const float *)e->w)[at + (size_t)i * nr];
+        float value;
+        if (e->type == CPU_S8) value = element(&p->token_rows, row->token, i);
+        else if (e->type == CPU_F16) value = am_half_to_float(((const uint16_t *)e->w)[at + (size_t)i * nr]);
+        else value = ((const float *)e->w)[at + (size_t)i * nr];
         x[i] = value + position[i];
     }
 }
@@ -34,135 +45,99 @@ static cpu_kv *kv_of(cpu_kv *caches, const am_prepared *p, int slot, int layer) 
     return &caches[slot * p->dims.n_text_layer + layer];
 }
 
-/* Put the row's new key and value of every head into its slot's cache. */
-static void append_kv(am_backend *b, const am_decode_row *row, int layer, const float *k, const float *v) {
-    const am_prepared *p = b->model;
-    int nr = p->kernels.gemm.nr, n_head = p->dims.n_text_head, hd = p->dims.n_text_state / n_head,
-        n_ctx = p->dims.n_text_ctx;
-    cpu_kv *kv = kv_of(b->self_kv, p, row->slot, layer);
-    for (int head = 0; head < n_head; head++) {
-        float *keys =
-            kv->keys + head * cpu_keys_len(p, n_ctx, hd) + (size_t)(row->position / nr) * nr * hd + row->position % nr;
-        float *values = kv->values + head * cpu_values_len(p, n_ctx, hd) + (size_t)row->position * nr;
-        for (int i = 0; i < hd; i++) {
-            keys[i * nr] = k[head * hd + i];
-            values[(size_t)(i / nr) * n_ctx * nr + i % nr] = v[head * hd + i];
-        }
-    }
+static cpu_rows wide_rows(const am_backend *b) {
+    return (cpu_rows){ b->row_wide, 4 * b->model->dims.n_text_state + PAD };
 }
 
-/* m queries of one head against n cached positions. */
-static void attend(am_backend *b, const float *q, ptrdiff_t ldq, int m, const cpu_kv *kv, int head, int n_head, int n,
-                   int capacity, float *out, ptrdiff_t ldo, float *scores) {
-    const am_prepared *p = b->model;
-    const am_gemm_desc *gemm = &p->kernels.gemm;
-    int hd = p->dims.n_text_state / n_head;
-    ptrdiff_t ld_scores = n;
-    gemm->f32(&(am_gemm_args){ .x = q + head * hd,
-                               .ldx = ldq,
-                               .w = kv->keys + head * cpu_keys_len(p, capacity, hd),
-                               .panel_stride = (ptrdiff_t)hd * gemm->nr,
-                               .y = scores,
-                               .ldy = ld_scores,
-                               .m = m,
-                               .n = n,
-                               .k = hd });
-    p->kernels.softmax_f32(scores, ld_scores, m, n, 1.0f / sqrtf((float)hd));
-    gemm->f32(&(am_gemm_args){ .x = scores,
-                               .ldx = ld_scores,
-                               .w = kv->values + head * cpu_values_len(p, capacity, hd),
-                               .panel_stride = (ptrdiff_t)capacity * gemm->nr,
-                               .y = out + head * hd,
-                               .ldy = ldo,
-                               .m = m,
-                               .n = hd,
-                               .k = n });
-}
-
-static float *row_scores(am_backend *b, int worker) {
-    const am_dims *d = &b->model->dims;
-    size_t n_ctx = (size_t)(d->n_audio_ctx > d->n_text_ctx ? d->n_audio_ctx : d->n_text_ctx);
-    return b->row_scores + (size_t)worker * AM_DECODE_MAX_ROWS * n_ctx;
-}
-
-/* One head of one row over the text so far. */
+/* One head of one run: the new keys and values, then every row over the text up to itself. */
 static void self_attention_task(void *arg, int task, int worker) {
     const decode_job *job = arg;
     am_backend *b = job->b;
-    const am_dims *d = &b->model->dims;
-    int r = task / d->n_text_head, n = d->n_text_state;
-    const am_decode_row *row = &job->rows[r];
-    attend(b, b->row_wide + r * (ptrdiff_t)(4 * n + PAD), 0, 1, kv_of(b->self_kv, b->model, row->slot, job->layer),
-           task % d->n_text_head, d->n_text_head, row->position + 1, d->n_text_ctx, b->row_attn + (ptrdiff_t)r * n, n,
-           row_scores(b, worker));
-}
-
-/* Rows that follow each other in one slot meet its audio together. */
-static int run_length(const am_decode_row *rows, int n_rows, int first) {
-    int n = 1;
-    while (first + n < n_rows && rows[first + n].slot == rows[first].slot) n++;
-    return n;
-}
-
-static void cross_attention_task(void *arg, int head, int worker) {
-    const decode_job *job = arg;
-    am_backend *b = job->b;
-    const am_dims *d = &b->model->dims;
-    int n = d->n_text_state;
-    for (int r = 0; r < job->n_rows;) {
-        int m = run_length(job->rows, job->n_rows, r);
-        attend(b, b->row_wide + r * (ptrdiff_t)(4 * n + PAD), 4 * n + PAD, m,
-               kv_of(b->cross_kv, b->model, job->rows[r].slot, job->layer), head, d->n_text_head, d->n_audio_ctx,
-               d->n_audio_ctx, b->row_attn + (ptrdiff_t)r * n, n, row_scores(b, worker));
-        r += m;
+    const slot_run *run = &job->runs[task / b->model->dims.n_text_head];
+    const cpu_kv *kv = kv_of(b->self_kv, b->model, run->slot, job->layer);
+    int head = task % kv->n_head, n = b->model->dims.n_text_state, at = head * kv->head_dim;
+    for (int r = run->first; r < run->first + run->n; r++) {
+        float *qkv = cpu_row(wide_rows(b), r).data + at;
+        int position = job->rows[r].position;
+        am_cpu_kv_put(b, worker, kv, head, position, 1, (cpu_rows){ qkv + n, 0 }, (cpu_rows){ qkv + 2 * n, 0 });
+        am_cpu_attend(b, worker, kv, head, (cpu_rows){ qkv, 0 }, 1, position + 1,
+                      (cpu_rows){ b->row_attn + (ptrdiff_t)r * n + at, n });
     }
 }
 
-static void self_attention(am_backend *b, const cpu_decoder_layer *layer, decode_job *job) {
+/* One head of one run over the audio. */
+static void cross_attention_task(void *arg, int task, int worker) {
+    const decode_job *job = arg;
+    am_backend *b = job->b;
     const am_dims *d = &b->model->dims;
-    int m = job->n_rows, n = d->n_text_state;
-    cpu_rows x = { b->row_x, n }, norm = { b->row_norm, n }, qkv = { b->row_wide, 4 * n + PAD },
-             out = { b->row_attn, n };
-    am_cpu_norm(b, norm.data, x.data, &layer->attn_norm, m, n);
-    am_cpu_linear(b, &layer->qkv, norm, qkv, m);
-    for (int r = 0; r < m; r++)
-        append_kv(b, &job->rows[r], job->layer, qkv.data + r * qkv.ld + n, qkv.data + r * qkv.ld + 2 * n);
-    am_pool_run(b->pool, self_attention_task, job, m * d->n_text_head);
-    am_cpu_linear_add(b, &layer->attn_out, out, x, m);
+    const slot_run *run = &job->runs[task / d->n_text_head];
+    const cpu_kv *kv = kv_of(b->cross_kv, b->model, run->slot, job->layer);
+    int head = task % kv->n_head, at = head * kv->head_dim, n = d->n_text_state;
+    cpu_rows q = cpu_row(wide_rows(b), run->first), out = { b->row_attn + (ptrdiff_t)run->first * n, n };
+    for (int r = 0; r < run->n; r += b->attend_rows) {
+        int m = run->n - r < b->attend_rows ? run->n - r : b->attend_rows;
+        am_cpu_attend(b, worker, kv, head, (cpu_rows){ cpu_row(q, r).data + at, q.ld }, m, d->n_audio_ctx,
+                      (cpu_rows){ cpu_row(out, r).data + at, n });
+    }
 }
 
-static void cross_attention(am_backend *b, const cpu_decoder_layer *layer, decode_job *job) {
-    const am_dims *d = &b->model->dims;
-    int m = job->n_rows, n = d->n_text_state;
-    cpu_rows x = { b->row_x, n }, norm = { b->row_norm, n }, q = { b->row_wide, 4 * n + PAD }, out = { b->row_attn, n };
-    am_cpu_norm(b, norm.data, x.data, &layer->cross_norm, m, n);
-    am_cpu_linear(b, &layer->cross_q, norm, q, m);
-    am_pool_run(b->pool, cross_attention_task, job, d->n_text_head);
-    am_cpu_linear_add(b, &layer->cross_out, out, x, m);
+static void multiply(const decode_job *job, const cpu_linear *l, cpu_rows x, cpu_rows y, cpu_finish finish) {
+    am_backend *b = job->b;
+    cpu_bytes bytes = { b->row_q, AM_ROUND_UP(l->k, AM_ALIGN) + AM_ALIGN, b->row_q_scale };
+    cpu_operand operand = am_cpu_operand(b->model, l->type, x, job->n_rows, l->k, bytes);
+    am_cpu_multiply_split(b, l, &operand, y, finish);
 }
 
-static void mlp(am_backend *b, const cpu_decoder_layer *layer, int m) {
+static cpu_rows normalize(const decode_job *job, const cpu_norm *norm) {
+    am_backend *b = job->b;
     int n = b->model->dims.n_text_state;
-    cpu_rows x = { b->row_x, n }, norm = { b->row_norm, n }, middle = { b->row_wide, 4 * n + PAD };
-    am_cpu_norm(b, norm.data, x.data, &layer->mlp_norm, m, n);
-    am_cpu_linear_gelu(b, &layer->fc1, norm, middle, m);
-    am_cpu_linear_add(b, &layer->fc2, middle, x, m);
+    b->model->kernels.layernorm_f32(b->row_norm, b->row_x, norm->gamma, norm->beta, job->n_rows, n);
+    return (cpu_rows){ b->row_norm, n };
 }
 
-/* The output projection for the rows that want logits. */
-static void project(am_backend *b, am_decode_row *rows, int n_rows) {
+static void run_layer(decode_job *job, const cpu_decoder_layer *layer) {
+    am_backend *b = job->b;
+    int n = b->model->dims.n_text_state, n_tasks = job->n_runs * b->model->dims.n_text_head;
+    cpu_rows x = { b->row_x, n }, wide = wide_rows(b), attended = { b->row_attn, n };
+
+    multiply(job, &layer->qkv, normalize(job, &layer->attn_norm), wide, CPU_STORE);
+    am_pool_run(b->pool, self_attention_task, job, n_tasks);
+    multiply(job, &layer->attn_out, attended, x, CPU_ADD);
+
+    multiply(job, &layer->cross_q, normalize(job, &layer->cross_norm), wide, CPU_STORE);
+    am_pool_run(b->pool, cross_attention_task, job, n_tasks);
+    multiply(job, &layer->cross_out, attended, x, CPU_ADD);
+
+    multiply(job, &layer->fc1, normalize(job, &layer->mlp_norm), wide, CPU_GELU);
+    multiply(job, &layer->fc2, wide, x, CPU_ADD);
+}
+
+/* The output projection for the rows that want logits; their final activations stay in row_norm, in the same order. */
+static void project(decode_job *job, am_decode_row *rows) {
+    am_backend *b = job->b;
     const am_prepared *p = b->model;
     int n = p->dims.n_text_state, n_vocab = p->dims.n_vocab, m = 0;
-    for (int r = 0; r < n_rows; r++) {
+    for (int r = 0; r < job->n_rows; r++) {
         if (!rows[r].wants_logits) continue;
         p->kernels.layernorm_f32(b->row_norm + (ptrdiff_t)m * n, b->row_x + (ptrdiff_t)r * n, p->decoder_norm.gamma,
                                  p->decoder_norm.beta, 1, n);
         rows[r].logits = b->logits + (size_t)n_vocab * m++;
     }
     if (m == 0) return;
-    am_cpu_product(
-        b, &(cpu_product){
-               .linear = &p->token_embedding, .x = b->row_norm, .ldx = n, .y = b->logits, .ldy = n_vocab, .m = m });
+    job->n_rows = m;
+    multiply(job, &p->token_embedding, (cpu_rows){ b->row_norm, n }, (cpu_rows){ b->logits, n_vocab }, CPU_STORE);
+}
+
+void am_cpu_rescore(const am_backend *b, const am_decode_row *row, const int32_t *tokens, int n) {
+    const am_prepared *p = b->model;
+    if (p->token_embedding.type != CPU_S8) return;
+    int n_state = p->dims.n_text_state;
+    const float *x = b->row_norm + (row->logits - b->logits) / p->dims.n_vocab * n_state;
+    for (int i = 0; i < n; i++) {
+        float sum = 0;
+        for (int k = 0; k < n_state; k++) sum += x[k] * element(&p->token_rows, tokens[i], k);
+        row->logits[tokens[i]] = sum;
+    }
 }
 
 static am_status check_rows(const am_backend *b, const am_decode_row *rows, int n_rows, am_error *err) {
@@ -180,51 +155,21 @@ static am_status check_rows(const am_backend *b, const am_decode_row *rows, int 
     return AM_OK;
 }
 
+static void find_runs(decode_job *job) {
+    for (int r = 0; r < job->n_rows; r++) {
+        if (job->n_runs > 0 && job->runs[job->n_runs - 1].slot == job->rows[r].slot) job->runs[job->n_runs - 1].n++;
+        else job->runs[job->n_runs++] = (slot_run){ r, 1, job->rows[r].slot };
+    }
+}
+
 am_status am_cpu_decode(am_backend *b, am_decode_row *rows, int n_rows, am_error *err) {
     const am_prepared *p = b->model;
     am_status status = check_rows(b, rows, n_rows, err);
     if (status != AM_OK) return status;
     decode_job job = { .b = b, .rows = rows, .n_rows = n_rows };
+    find_runs(&job);
     for (int r = 0; r < n_rows; r++) embed(p, &rows[r], b->row_x + (ptrdiff_t)r * p->dims.n_text_state);
-    for (job.layer = 0; job.layer < p->dims.n_text_layer; job.layer++) {
-        const cpu_decoder_layer *layer = &p->decoder[job.layer];
-        self_attention(b, layer, &job);
-        cross_attention(b, layer, &job);
-        mlp(b, layer, n_rows);
-    }
-    project(b, rows, n_rows);
-    return AM_OK;
-}
-
-typedef struct cross_job {
-    am_backend *b;
-    const float *kv; /* [n_audio_ctx, 2 n_state + PAD] */
-    cpu_kv *dst;
-} cross_job;
-
-static void cross_pack_task(void *arg, int head, int worker) {
-    const cross_job *job = arg;
-    const am_prepared *p = job->b->model;
-    const am_dims *d = &p->dims;
-    int n = d->n_text_state, hd = n / d->n_text_head, n_ctx = d->n_audio_ctx;
-    am_cpu_pack_head(p, job->kv + head * hd, job->kv + n + head * hd, 2 * n + PAD, n_ctx, hd,
-                     job->dst->keys + head * cpu_keys_len(p, n_ctx, hd),
-                     job->dst->values + head * cpu_values_len(p, n_ctx, hd));
-}
-
-am_status am_cpu_cross_kv(am_backend *b, const float *encoded, int slot, am_error *err) {
-    const am_prepared *p = b->model;
-    const am_dims *d = &p->dims;
-    if (slot < 0 || slot >= b->n_slots) return am_fail(err, AM_E_ARG, "slot %d of %d", slot, b->n_slots);
-    for (int i = 0; i < d->n_text_layer; i++) {
-        am_cpu_product(b, &(cpu_product){ .linear = &p->decoder[i].cross_kv,
-                                          .x = encoded,
-                                          .ldx = d->n_audio_state,
-                                          .y = b->wide,
-                                          .ldy = 2 * d->n_text_state + PAD,
-                                          .m = d->n_audio_ctx });
-        cross_job job = { b, b->wide, kv_of(b->cross_kv, p, slot, i) };
-        am_pool_run(b->pool, cross_pack_task, &job, d->n_text_head);
-    }
+    for (job.layer = 0; job.layer < p->dims.n_text_layer; job.layer++) run_layer(&job, &p->decoder[job.layer]);
+    project(&job, rows);
     return AM_OK;
 }

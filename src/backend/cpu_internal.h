@@ -1,4 +1,8 @@
-/* Shared by the files of the CPU backend: prepared weights and a session's working memory.
+/* Shared by the files of the CPU backend: prepared weights, a session's working memory, and the few operations the layers
+ * are made of.
+ *
+ * One walk through the model serves both number formats: a product looks at the type of its weights, attention at the
+ * type of its caches, everything else is f32.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef AM_BACKEND_CPU_INTERNAL_H
@@ -9,17 +13,21 @@
 #include "base/arena.h"
 #include "kernels/kernels.h"
 
+/* ---- Weights ----------------------------------------------------------------------------------------------- */
+
+typedef enum cpu_type { CPU_F32, CPU_F16, CPU_S8 } cpu_type;
+
 /* y = x w^T + b with w packed for the gemm kernel in use; f16 where that loses nothing. */
 typedef struct cpu_linear {
     const void *w;
-    const float *b; /* [n] */
+    const float *b;     /* [n] or NULL */
+    const float *scale; /* CPU_S8: [n], and sums over k */
+    const int32_t *sum;
     int n, k;
-    bool is_f16;
+    cpu_type type;
 } cpu_linear;
 
-typedef struct cpu_norm {
-    const float *gamma, *beta;
-} cpu_norm;
+typedef am_plain_norm cpu_norm;
 
 typedef struct cpu_encoder_layer {
     cpu_norm attn_norm, mlp_norm;
@@ -34,77 +42,73 @@ typedef struct cpu_decoder_layer {
 struct am_prepared {
     am_dims dims;
     am_kernels kernels;
+    cpu_type
+        type; /* of the layers' weights, activations and caches: CPU_F32 (then some weights are CPU_F16) or CPU_S8 */
     am_mel *mel;
-    am_arena arena;               /* everything below */
-    cpu_linear conv1, conv2;      /* columns reordered to [tap][in channel] */
+    am_arena arena;               /* what below is not in the quantized model */
+    cpu_linear conv1, conv2;      /* columns reordered to [tap][in channel]; never CPU_S8 */
     const float *audio_positions; /* [n_audio_ctx, n_audio_state] */
     cpu_encoder_layer *encoder;
     cpu_norm encoder_norm;
-    cpu_linear token_embedding;  /* packed as the output projection; the input side gathers from it */
+    cpu_linear token_embedding;  /* packed as the output projection */
+    am_plain_rows token_rows;    /* CPU_S8: the same, exact; in f32 the input side gathers from the projection */
     const float *text_positions; /* [n_text_ctx, n_text_state] */
     cpu_decoder_layer *decoder;
     cpu_norm decoder_norm;
+    uint64_t n_bytes;
 };
 
-/* Keys packed as gemm weights with positions as output channels [positions / nr][head_dim][nr], values with positions as
- * the summed index [head_dim / nr][positions][nr]: attention is then two calls of the one gemm kernel. */
+am_status am_cpu_prepare(am_prepared **p, const am_prepare_config *cfg, am_error *err);
+void am_cpu_release(am_prepared **p);
+
+/* ---- Working memory ---------------------------------------------------------------------------------------- */
+
+/* Keys and values of all heads of one layer over up to `capacity` positions, as gemm weights: keys with positions as
+ * output channels, values with positions as the summed index.  Attention is then two products around a softmax.
+ * CPU_F32: f32 panels.  CPU_S8: byte panels, one scale for each position of each head. */
 typedef struct cpu_kv {
-    float *keys, *values;
+    void *keys, *values;
+    float *k_scale, *v_scale; /* [n_head, capacity rounded up] */
+    int32_t *k_sum;
+    int capacity, n_head, head_dim;
 } cpu_kv;
+
+/* What one worker computes in.  A block of rows goes through several steps in here while it is in cache. */
+typedef struct cpu_scratch {
+    float *norm;     /* [block_rows, n + PAD] */
+    float *wide;     /* [block_rows, 4 n + PAD] */
+    float *frames;   /* [2 block_rows + 3, n_mels]: time-major mel */
+    int8_t *q;       /* [block_rows, 4 n + PAD] quantized rows of a product, or of a head */
+    float *q_scale;  /* [block_rows] */
+    void *gemm;      /* what the gemm kernels ask for */
+    void *attention; /* f32: scores [attend_rows, positions + PAD]; s8: what attention_s8 asks for */
+} cpu_scratch;
 
 struct am_backend {
     const am_prepared *model;
     am_pool *pool;
     int n_slots;
-    am_arena arena; /* everything below */
+    int block_rows;  /* rows the encoder takes through its steps at once */
+    int attend_rows; /* queries attention takes at once */
+    am_arena arena;  /* everything below */
     am_backend_counters counters;
-    /* Encoder.  Rows are padded by PAD floats so that neighbouring rows do not share cache sets. */
-    float *conv_in;    /* [3002, n_mels]: time-major mel with a zero row at both ends */
-    float *conv_mid;   /* [3002, n_state] likewise */
-    float *x;          /* [n_audio_ctx, n_state] */
-    float *norm;       /* [n_audio_ctx, n_state] */
-    float *wide;       /* [n_audio_ctx, 4 n_state + PAD]: Q K V, then the MLP's middle */
-    cpu_kv encoder_kv; /* packed K, V of all heads of one layer */
-    /* Decoder, by rows of one call */
+    cpu_scratch *scratch; /* [n_threads] */
+    /* Audio side */
+    float *x, *query, *attended; /* [n_audio_ctx, n_state] */
+    cpu_kv encoder_kv;           /* of the layer that is being computed */
+    /* Text side, by rows of one call */
     float *row_x, *row_norm, *row_wide, *row_attn; /* [AM_DECODE_MAX_ROWS, n | n | 4 n + PAD | n] */
-    float *row_scores;                             /* per worker: [AM_DECODE_MAX_ROWS, max ctx] */
+    int8_t *row_q;                                 /* [AM_DECODE_MAX_ROWS, 4 n + PAD] */
+    float *row_q_scale;                            /* [AM_DECODE_MAX_ROWS] */
     float *logits;                                 /* [am_decode_max_logits(), n_vocab] */
     cpu_kv *self_kv;                               /* [n_slots * n_text_layer] */
     cpu_kv *cross_kv;                              /* [n_slots * n_text_layer] */
-    /* Per worker */
-    float *scratch; /* [n_threads, scratch_len] */
-    size_t scratch_len;
-    float *scores; /* [n_threads, m_block, n_audio_ctx + PAD] */
 };
 
+/* Rows of a power of two bytes would share cache sets. */
 #define PAD 16
 
-static inline int cpu_panels(const am_prepared *p, int n) {
-    return (n + p->kernels.gemm.nr - 1) / p->kernels.gemm.nr;
-}
-
-/* Floats of keys (or values) of one head over `n` positions. */
-static inline size_t cpu_keys_len(const am_prepared *p, int n, int head_dim) {
-    return (size_t)cpu_panels(p, n) * p->kernels.gemm.nr * head_dim;
-}
-static inline size_t cpu_values_len(const am_prepared *p, int n, int head_dim) {
-    return (size_t)cpu_panels(p, head_dim) * p->kernels.gemm.nr * n;
-}
-
-am_status am_cpu_prepare(am_prepared **p, const am_prepare_config *cfg, am_error *err);
-void am_cpu_release(am_prepared **p);
-
-/* y[m, l->n] = act(x l->w^T + l->b) + residual, split over the pool by rows and columns. */
-typedef struct cpu_product {
-    const cpu_linear *linear;
-    const float *x;
-    float *y;
-    const float *residual;
-    ptrdiff_t ldx, ldy, ldr;
-    int m;
-    bool gelu;
-} cpu_product;
-void am_cpu_product(am_backend *b, const cpu_product *product);
+/* ---- Products (cpu_product.c) ------------------------------------------------------------------------------ */
 
 /* Rows of floats: row i begins at data + i * ld. */
 typedef struct cpu_rows {
@@ -112,20 +116,58 @@ typedef struct cpu_rows {
     ptrdiff_t ld;
 } cpu_rows;
 
-/* The three products a transformer is made of, for m rows: y = x w^T + b; the same through GELU; y += x w^T + b. */
-void am_cpu_linear(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m);
-void am_cpu_linear_gelu(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m);
-void am_cpu_linear_add(am_backend *b, const cpu_linear *linear, cpu_rows x, cpu_rows y, int m);
+static inline cpu_rows cpu_row(cpu_rows rows, int row) {
+    return (cpu_rows){ rows.data + row * rows.ld, rows.ld };
+}
 
-/* y[m, n] = LayerNorm of x, split over the pool by rows. */
-void am_cpu_norm(am_backend *b, float *y, const float *x, const cpu_norm *norm, int m, int n);
+/* m rows as the left side of products with weights of one type: floats, or bytes and scales. */
+typedef struct cpu_operand {
+    cpu_rows x;
+    const int8_t *q;
+    ptrdiff_t ldq;
+    const float *scale;
+    int m;
+} cpu_operand;
 
-/* Keys and values [n_ctx, head_dim] of one head, row stride ld, into the packed form of cpu_kv. */
-void am_cpu_pack_head(const am_prepared *p, const float *k, const float *v, ptrdiff_t ld, int n_ctx, int head_dim,
-                      float *keys, float *values);
+/* What happens to a product on its way out: nothing, GELU, or addition to what `y` holds. */
+typedef enum cpu_finish { CPU_STORE, CPU_GELU, CPU_ADD } cpu_finish;
+
+/* Where an operand's bytes go: [m, ldq] and [m]. */
+typedef struct cpu_bytes {
+    int8_t *q;
+    ptrdiff_t ldq;
+    float *scale;
+} cpu_bytes;
+
+/* Make m rows of k an operand for weights of `type`; quantizes into `bytes` where that is CPU_S8. */
+cpu_operand am_cpu_operand(const am_prepared *p, cpu_type type, cpu_rows x, int m, int k, cpu_bytes bytes);
+
+/* y[m, l->n] = finish(x l->w^T + l->b), by this worker alone. */
+void am_cpu_multiply(am_backend *b, int worker, const cpu_linear *l, const cpu_operand *x, cpu_rows y,
+                     cpu_finish finish);
+
+/* The same for few rows, split over the pool by output channels. */
+void am_cpu_multiply_split(am_backend *b, const cpu_linear *l, const cpu_operand *x, cpu_rows y, cpu_finish finish);
+
+/* ---- Attention (cpu_attention.c) ---------------------------------------------------------------------------- */
+
+/* Bytes of memory a cache takes, and the cache in that memory (64-aligned); memory NULL only counts. */
+size_t am_cpu_kv_take(const am_prepared *p, cpu_kv *kv, int capacity, int n_head, int head_dim, char *memory);
+
+/* Keys and values [m, head_dim] of one head at positions t .. t+m-1. */
+void am_cpu_kv_put(am_backend *b, int worker, const cpu_kv *kv, int head, int t, int m, cpu_rows k, cpu_rows v);
+
+/* out[m, head_dim] = attention of m queries of one head over the first n positions. */
+void am_cpu_attend(am_backend *b, int worker, const cpu_kv *kv, int head, cpu_rows q, int m, int n, cpu_rows out);
+
+/* Scratch bytes for that. */
+size_t am_cpu_attend_scratch(const am_prepared *p, int m, int n, int head_dim);
+
+/* ---- The sides --------------------------------------------------------------------------------------------- */
 
 am_status am_cpu_encode(am_backend *b, const float *mel, float *out, am_error *err);
 am_status am_cpu_cross_kv(am_backend *b, const float *encoded, int slot, am_error *err);
 am_status am_cpu_decode(am_backend *b, am_decode_row *rows, int n_rows, am_error *err);
+void am_cpu_rescore(const am_backend *b, const am_decode_row *row, const int32_t *tokens, int n);
 
 #endif

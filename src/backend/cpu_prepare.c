@@ -1,4 +1,5 @@
 /* Weights from a checked model into the layout of the gemm kernel in use: once, in parallel, immutable afterwards.
+ * A quantized model is used where it lies; only its convolutions, which compute in float, are packed.
  * Two passes over the same table of roles: the first adds up the memory, the second packs, so the arena has the right
  * size and nothing is copied twice.
  *
@@ -12,8 +13,9 @@
 #include "base/cpu.h"
 
 typedef struct packing {
-    am_prepared *p; /* arena base NULL while only adding up */
-    const am_weights *source;
+    am_prepared *p;           /* arena base NULL while only adding up */
+    const am_weights *source; /* one of the two */
+    const am_quantized *quantized;
     am_pool *pool;
     float **worker_rows; /* [n_threads] */
     size_t worker_rows_len;
@@ -73,23 +75,32 @@ static void pack_task(void *arg, int task, int worker) {
         for (int i = 0; i < n; i++)
             reorder_taps(rows + (size_t)i * dst->k, rows + (size_t)n * dst->k, dst->k / job->n_taps, job->n_taps);
     size_t at = (size_t)row0 * dst->k;
-    if (dst->is_f16) am_gemm_pack_f16((uint16_t *)dst->w + at, rows, dst->k, n, dst->k, nr);
+    if (dst->type == CPU_F16) am_gemm_pack_f16((uint16_t *)dst->w + at, rows, dst->k, n, dst->k, nr);
     else am_gemm_pack_f32((float *)dst->w + at, rows, dst->k, n, dst->k, nr);
 }
 
 enum { PANELS_A_TASK = 8 };
 
 static cpu_linear take_matrix(packing *k, const am_weight *w, const float *bias, int n_taps) {
-    cpu_linear linear = { .b = bias, .n = (int)w->n_rows, .k = (int)w->n_cols, .is_f16 = am_weight_is_f16(w) };
+    cpu_linear linear = {
+        .b = bias, .n = (int)w->n_rows, .k = (int)w->n_cols, .type = am_weight_is_f16(w) ? CPU_F16 : CPU_F32
+    };
     int nr = k->p->kernels.gemm.nr, n_panels = (linear.n + nr - 1) / nr;
-    linear.w = take(k, (size_t)n_panels * nr * linear.k * (linear.is_f16 ? 2 : 4));
+    linear.w = take(k, (size_t)n_panels * nr * linear.k * (linear.type == CPU_F16 ? 2 : 4));
     size_t rows_len = (size_t)(PANELS_A_TASK * nr + 1) * linear.k;
     if (rows_len > k->worker_rows_len) k->worker_rows_len = rows_len;
     if (!linear.w) return linear;
     pack_job job = { k, w, &linear, n_taps, PANELS_A_TASK };
     am_pool_run(k->pool, pack_task, &job, (n_panels + PANELS_A_TASK - 1) / PANELS_A_TASK);
-    am_weight_release_pages(k->source, w);
+    if (k->source) am_weight_release_pages(k->source, w);
     return linear;
+}
+
+/* Rows of the quantized model that stay float. */
+static cpu_linear take_rows(packing *k, const am_plain_rows *rows, const float *bias, int n_taps) {
+    am_weight w = { .n_parts = 1, .n_rows = rows->n, .n_cols = rows->k };
+    w.part[0] = (am_tensor){ rows->is_f16 ? AM_DTYPE_F16 : AM_DTYPE_F32, rows->n, rows->k, rows->data, NULL };
+    return take_matrix(k, &w, bias, n_taps);
 }
 
 static cpu_linear take_linear(packing *k, const am_linear_weights *w) {
@@ -139,6 +150,54 @@ static void take_decoder(packing *k) {
     p->decoder_norm = take_norm(k, &w->decoder_norm);
 }
 
+static cpu_linear use(const am_s8_matrix *m) {
+    return (cpu_linear){ m->w, m->bias, m->scale, m->sum, m->n, m->k, CPU_S8 };
+}
+
+static void use_encoder(packing *k) {
+    am_prepared *p = k->p;
+    const am_quantized *q = k->quantized;
+    p->conv1 = take_rows(k, &q->conv1, q->conv1_bias, 3);
+    p->conv2 = take_rows(k, &q->conv2, q->conv2_bias, 3);
+    p->audio_positions = q->audio_positions;
+    for (int i = 0; i < p->dims.n_audio_layer; i++) {
+        const am_quantized_encoder_layer *from = &q->encoder[i];
+        p->encoder[i] = (cpu_encoder_layer){
+            .attn_norm = from->attn_norm,
+            .mlp_norm = from->mlp_norm,
+            .qkv = use(&from->qkv),
+            .attn_out = use(&from->attn_out),
+            .fc1 = use(&from->fc1),
+            .fc2 = use(&from->fc2),
+        };
+    }
+    p->encoder_norm = q->encoder_norm;
+}
+
+static void use_decoder(packing *k) {
+    am_prepared *p = k->p;
+    const am_quantized *q = k->quantized;
+    p->token_embedding = use(&q->token_embedding);
+    p->token_rows = q->token_rows;
+    p->text_positions = q->text_positions;
+    for (int i = 0; i < p->dims.n_text_layer; i++) {
+        const am_quantized_decoder_layer *from = &q->decoder[i];
+        p->decoder[i] = (cpu_decoder_layer){
+            .attn_norm = from->attn_norm,
+            .cross_norm = from->cross_norm,
+            .mlp_norm = from->mlp_norm,
+            .qkv = use(&from->qkv),
+            .attn_out = use(&from->attn_out),
+            .cross_q = use(&from->cross_q),
+            .cross_kv = use(&from->cross_kv),
+            .cross_out = use(&from->cross_out),
+            .fc1 = use(&from->fc1),
+            .fc2 = use(&from->fc2),
+        };
+    }
+    p->decoder_norm = q->decoder_norm;
+}
+
 /* The tables of layers come from the arena; while only adding up, p has them already. */
 static void take_all(packing *k) {
     am_prepared *p = k->p;
@@ -146,8 +205,13 @@ static void take_all(packing *k) {
     void *decoder = take(k, (size_t)p->dims.n_text_layer * sizeof *p->decoder);
     if (encoder) p->encoder = encoder;
     if (decoder) p->decoder = decoder;
-    take_encoder(k);
-    take_decoder(k);
+    if (k->quantized) {
+        use_encoder(k);
+        use_decoder(k);
+    } else {
+        take_encoder(k);
+        take_decoder(k);
+    }
 }
 
 /* First pass: the tables of layers are scratch, only sizes are learnt. */
@@ -186,14 +250,14 @@ static am_status take_worker_rows(packing *k, am_error *err) {
 }
 
 am_status am_cpu_prepare(am_prepared **prepared, const am_prepare_config *cfg, am_error *err) {
-    const am_weights *w = cfg->weights;
     *prepared = NULL;
     am_prepared *p = calloc(1, sizeof *p);
     if (!p) return am_fail_nomem(err, "the model", sizeof *p);
-    p->dims = w->dims;
+    p->dims = cfg->quantized ? cfg->quantized->dims : cfg->weights->dims;
+    p->type = cfg->quantized ? CPU_S8 : CPU_F32;
     am_kernels_init(&p->kernels, cfg->cpu_flags);
-    packing k = { .p = p, .source = w, .pool = cfg->pool };
-    am_status status = am_mel_open(&p->mel, w->dims.n_mels, err);
+    packing k = { .p = p, .source = cfg->weights, .quantized = cfg->quantized, .pool = cfg->pool };
+    am_status status = am_mel_open(&p->mel, p->dims.n_mels, err);
     if (status == AM_OK) status = add_up(&k, err);
     if (status == AM_OK) status = take_worker_rows(&k, err);
     if (status == AM_OK) status = am_arena_open(&p->arena, k.n_bytes, "the model's weights", err);
@@ -204,6 +268,7 @@ am_status am_cpu_prepare(am_prepared **prepared, const am_prepare_config *cfg, a
             status =
                 am_fail(err, AM_E_MODEL, "the model's weights hold numbers that are not finite: its file is damaged");
     }
+    p->n_bytes = p->arena.cap + (cfg->quantized ? cfg->quantized->n_bytes : 0);
     free_worker_rows(&k);
     if (status != AM_OK) am_cpu_release(&p);
     *prepared = p;
