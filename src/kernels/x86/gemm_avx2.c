@@ -12,4 +12,4 @@
 #define PANELS_5 1
 #define PANELS_6 1
 #define VECS_MAX 3
-#include "kernels/x86/gemm_template.h"
+#include "kernels/gemm_template.h"

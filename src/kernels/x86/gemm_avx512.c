@@ -12,4 +12,4 @@
 #define PANELS_5 2
 #define PANELS_6 2
 #define VECS_MAX 8
-#include "kernels/x86/gemm_template.h"
+#include "kernels/gemm_template.h"

@@ -3,4 +3,4 @@
 #include "kernels/x86/vec16_avx2.h"
 
 #define NAME(op) am_##op##_avx2
-#include "kernels/x86/norm_template.h"
+#include "kernels/norm_template.h"

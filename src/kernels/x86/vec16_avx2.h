@@ -100,4 +100,6 @@ INLINE __m256 v_high8(v16 a) {
     return a.hi;
 }
 
+#include "kernels/x86/vec16_lanes.h"
+
 #endif

@@ -80,4 +80,6 @@ INLINE __m256 v_high8(v16 a) {
     return _mm512_extractf32x8_ps(a, 1);
 }
 
+#include "kernels/x86/vec16_lanes.h"
+
 #endif

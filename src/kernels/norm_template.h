@@ -2,7 +2,7 @@
  * Sums keep two accumulators of sixteen lanes, so their order does not depend on the width of the registers.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/x86/math_template.h"
+#include "kernels/math_template.h"
 
 #include <math.h>
 

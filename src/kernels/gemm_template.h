@@ -10,7 +10,7 @@
  * Rows of x should not lie a large power of two apart (they would share cache sets): callers pad.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/x86/math_template.h"
+#include "kernels/math_template.h"
 
 #define PANEL_WIDTH (PANEL_VECS * 16)
 

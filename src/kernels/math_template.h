@@ -1,4 +1,4 @@
-/* exp, GELU and sums over lanes, written once over v16 (vec16_avx2.h or vec16_avx512.h is included before).
+/* exp and GELU, written once over v16: the sixteen floats of an instruction set's vec16_*.h, included before.
  *
  * SPDX-License-Identifier: MIT */
 
@@ -35,18 +35,4 @@ INLINE v16 v_gelu(v16 x) {
     v16 erfc = v_mul(v_mul(p, t), v_exp(v_sub(v_zero(), v_mul(z, z))));
     v16 tail = v_mul(v_mul(magnitude, v_set(0.5f)), erfc);
     return v_sub(v_max(x, v_zero()), tail);
-}
-
-INLINE float v_sum(v16 a) {
-    __m256 s8 = _mm256_add_ps(v_low8(a), v_high8(a));
-    __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
-    __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
-    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
-}
-
-INLINE float v_top(v16 a) {
-    __m256 s8 = _mm256_max_ps(v_low8(a), v_high8(a));
-    __m128 s4 = _mm_max_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
-    __m128 s2 = _mm_max_ps(s4, _mm_movehl_ps(s4, s4));
-    return _mm_cvtss_f32(_mm_max_ss(s2, _mm_movehdup_ps(s2)));
 }
