@@ -1,13 +1,16 @@
 /* How long does each part of the model take for one window of 30 s?  Medians over `runs` windows after one to warm up,
  * and the multiply-adds a second that means for the encoder.
  *
- *     bench_encoder MODEL [threads] [cpu] [runs]       as bench_encoder base/ 2 avx512 5; 0 threads: one per core
+ *     bench_encoder MODEL [threads] [cpu] [runs] [compute]       as bench_encoder base/ 2 auto 5 int8
+ *
+ * 0 threads: one per core; compute: int8 (default) or f32.
  *
  * The window is noise: no step of the computation depends on what is said.
  *
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "backend/backend.h"
 #include "base/cpu.h"
@@ -17,6 +20,7 @@ enum { DECODE_STEPS = 256, MAX_RUNS = 100 };
 
 typedef struct bench {
     am_weights *weights;
+    am_quantized *quantized; /* NULL: f32 */
     am_pool *pool;
     am_prepared *prepared;
     am_backend *backend;
@@ -40,21 +44,24 @@ static double encoder_macs(const am_dims *d) {
     return convolutions + d->n_audio_layer * layer;
 }
 
-static am_status open_bench(bench *b, const char *path, int n_threads, const char *cpu, am_error *err) {
+static am_status open_bench(bench *b, const char *path, int n_threads, const char *cpu, bool is_int8, am_error *err) {
     am_prepare_config cfg = { 0 };
     am_status status = am_cpu_mask(cpu, &cfg.cpu_flags, err);
     if (!status) status = am_pool_open(&b->pool, n_threads, err);
     if (!status) status = am_weights_open(&b->weights, path, NULL, err);
     if (status) return status;
     cfg.pool = b->pool;
-    cfg.weights = b->weights;
     double start = measure_now();
+    if (is_int8) status = am_quantized_make(&b->quantized, b->weights, b->pool, err);
+    if (status) return status;
+    if (is_int8) cfg.quantized = b->quantized;
+    else cfg.weights = b->weights;
     status = am_backend_cpu.prepare(&b->prepared, &cfg, err);
     if (!status) status = am_backend_cpu.open(&b->backend, b->prepared, b->pool, 1, err);
     if (status) return status;
-    printf("%s, %d threads: prepared %.1f MB of weights in %.0f ms\n", am_cpu_name(cfg.cpu_flags),
-           am_pool_n_threads(b->pool), 1e-6 * (double)am_backend_cpu.prepared_bytes(b->prepared),
-           1e3 * (measure_now() - start));
+    printf("%s, %s, %d threads: prepared %.1f MB of weights in %.0f ms\n", am_cpu_name(cfg.cpu_flags),
+           is_int8 ? "int8" : "f32", am_pool_n_threads(b->pool),
+           1e-6 * (double)am_backend_cpu.prepared_bytes(b->prepared), 1e3 * (measure_now() - start));
     const am_dims *d = &b->weights->dims;
     b->pcm = malloc(sizeof *b->pcm * AM_WINDOW_SAMPLES);
     b->mel = malloc(sizeof *b->mel * AM_WINDOW_FRAMES * d->n_mels);
@@ -67,6 +74,7 @@ static am_status open_bench(bench *b, const char *path, int n_threads, const cha
 static void close_bench(bench *b) {
     am_backend_cpu.close(&b->backend);
     am_backend_cpu.release(&b->prepared);
+    am_quantized_close(&b->quantized);
     am_weights_close(&b->weights);
     am_pool_close(&b->pool);
     float *all[] = { b->pcm, b->mel, b->encoded };
@@ -102,14 +110,16 @@ static int fail(bench *b, const am_error *err) {
 
 int main(int argc, char **argv) {
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_encoder MODEL [threads] [cpu] [runs]\n");
+        fprintf(stderr, "usage: bench_encoder MODEL [threads] [cpu] [runs] [compute]\n");
         return 1;
     }
     static bench b;
     am_error err;
     int n_runs = argc > 4 ? atoi(argv[4]) : 5;
     if (n_runs < 1 || n_runs > MAX_RUNS) n_runs = 5;
-    if (open_bench(&b, argv[1], argc > 2 ? atoi(argv[2]) : 0, argc > 3 ? argv[3] : NULL, &err)) return fail(&b, &err);
+    bool is_int8 = argc < 6 || strcmp(argv[5], "f32") != 0;
+    int n_threads = argc > 2 ? atoi(argv[2]) : 0;
+    if (open_bench(&b, argv[1], n_threads, argc > 3 ? argv[3] : NULL, is_int8, &err)) return fail(&b, &err);
     for (int run = -1; run < n_runs; run++) { /* the first one is overwritten */
         if (run_window(&b, run < 0 ? 0 : run, &err)) return fail(&b, &err);
     }

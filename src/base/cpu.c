@@ -45,7 +45,8 @@ am_status am_cpu_mask(const char *best, unsigned *flags, am_error *err) {
         *flags = have & levels[i].flags;
         return AM_OK;
     }
-    return am_fail(err, AM_E_ARG, "unknown instruction set \"%s\"; known are auto, c, avx2, avxvnni, avx512, avx512vnni", best);
+    return am_fail(err, AM_E_ARG,
+                   "unknown instruction set \"%s\"; known are auto, c, avx2, avxvnni, avx512, avx512vnni", best);
 }
 
 const char *am_cpu_name(unsigned flags) {

@@ -74,7 +74,8 @@ static void run_steps(am_test_backend *t, int slot, const int32_t *tokens) {
     }
 }
 
-static void compare_steps(const char *cpu) {
+/* Log-probabilities of the reference's top tokens; `allowed` is the worst difference. */
+static void compare_steps(const char *cpu, const char *compute, double allowed) {
     am_golden tokens = am_golden_load(AM_GOLDEN_BASE, "step_tokens", N_STEPS, N_TOP);
     am_golden expected = am_golden_load(AM_GOLDEN_BASE, "step_logprobs", N_STEPS, N_TOP);
     float got[N_STEPS * N_TOP];
@@ -85,13 +86,14 @@ static void compare_steps(const char *cpu) {
         assert_int_equal(argmax(logits[step], N_VOCAB), (int)tokens.x[step * N_TOP]);
     }
     am_difference d = am_golden_compare(got, expected.x, N_STEPS * N_TOP);
-    print_message("measured: log-probabilities %-6s max abs difference %.2e, mean %.2e\n", cpu, d.max_abs, d.mean_abs);
-    assert_true(d.max_abs <= 2e-2);
+    print_message("measured: log-probabilities %s %-10s max abs difference %.2e, mean %.2e\n", compute, cpu, d.max_abs,
+                  d.mean_abs);
+    assert_true(d.max_abs <= allowed);
     free(tokens.x);
     free(expected.x);
 }
 
-static void matches_ctranslate2(void **state) {
+static void check_compute(am_test_compute compute, const char *name, double allowed) {
     int32_t tokens[N_PROMPT + N_STEPS];
     forced_tokens(tokens);
     int n_cpus;
@@ -99,21 +101,54 @@ static void matches_ctranslate2(void **state) {
     bool ran = false;
     for (int i = 0; i < n_cpus; i++) {
         am_test_backend t;
-        if (!am_test_backend_open(&t, cpu[i], 1)) break;
+        if (!am_test_backend_open(&t, cpu[i], compute, 1)) break;
         if (i == 0) hear(&t); /* the encoder has its own test */
         set_audio(&t, 0);
         run_steps(&t, 0, tokens);
-        compare_steps(cpu[i]);
+        compare_steps(cpu[i], name, allowed);
         am_test_backend_close(&t);
         ran = true;
     }
     if (!ran) skip();
 }
 
+static void matches_ctranslate2(void **state) {
+    check_compute(AM_TEST_F32, "f32", 2e-2);
+}
+
+/* The reference computes in float32; the words must be the same, their probabilities nearly so. */
+static void int8_is_near(void **state) {
+    check_compute(AM_TEST_INT8, "int8", 0.5);
+}
+
+/* rescore() makes the logits of named tokens what the exact embedding gives, and no others. */
+static void rescoring_is_exact(void **state) {
+    am_test_backend t;
+    int n_cpus;
+    if (!am_test_backend_open(&t, am_test_cpu_names(&n_cpus)[0], AM_TEST_INT8, 1)) skip();
+    int32_t tokens[N_PROMPT + N_STEPS], some[] = { 0, 11, 400, 50257, N_VOCAB - 1 };
+    forced_tokens(tokens);
+    hear(&t);
+    set_audio(&t, 0);
+    am_decode_row rows[N_PROMPT];
+    for (int i = 0; i < N_PROMPT; i++) rows[i] = (am_decode_row){ 0, tokens[i], i, i >= N_PROMPT - 2, NULL };
+    decode(&t, rows, N_PROMPT, logits);
+    am_backend_cpu.rescore(t.backend, &rows[N_PROMPT - 1], some, 5);
+    assert_memory_equal(rows[N_PROMPT - 2].logits, logits[0], sizeof logits[0]);
+    int n_changed = 0;
+    for (int i = 0; i < N_VOCAB; i++) {
+        float was = logits[1][i], is = rows[N_PROMPT - 1].logits[i];
+        n_changed += was != is;
+        assert_true(fabsf(was - is) < 0.5f);
+    }
+    assert_in_range(n_changed, 3, 5);
+    am_test_backend_close(&t);
+}
+
 static void hears_the_language(void **state) {
     am_test_backend t;
     int n_cpus;
-    if (!am_test_backend_open(&t, am_test_cpu_names(&n_cpus)[0], 1)) skip();
+    if (!am_test_backend_open(&t, am_test_cpu_names(&n_cpus)[0], AM_TEST_F32, 1)) skip();
     am_golden expected = am_golden_load(AM_GOLDEN_BASE, "languages", 5, 2);
     am_golden prompt = am_golden_load(AM_GOLDEN_BASE, "prompt", 1, N_PROMPT);
     hear(&t);
@@ -133,10 +168,10 @@ static void hears_the_language(void **state) {
 }
 
 /* A row's result is the same alone and in a batch, in whichever slot; and new audio makes a slot forget its text. */
-static void same_bits_alone_and_together(void **state) {
+static void check_same_bits(am_test_compute compute) {
     am_test_backend t;
     int n_cpus;
-    if (!am_test_backend_open(&t, am_test_cpu_names(&n_cpus)[0], N_STEPS)) skip();
+    if (!am_test_backend_open(&t, am_test_cpu_names(&n_cpus)[0], compute, N_STEPS)) skip();
     int32_t tokens[N_PROMPT + N_STEPS];
     forced_tokens(tokens);
     hear(&t);
@@ -160,10 +195,15 @@ static void same_bits_alone_and_together(void **state) {
     am_test_backend_close(&t);
 }
 
+static void same_bits_alone_and_together(void **state) {
+    check_same_bits(AM_TEST_F32);
+    check_same_bits(AM_TEST_INT8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_ctranslate2),
-        cmocka_unit_test(hears_the_language),
+        cmocka_unit_test(matches_ctranslate2),          cmocka_unit_test(int8_is_near),
+        cmocka_unit_test(rescoring_is_exact),           cmocka_unit_test(hears_the_language),
         cmocka_unit_test(same_bits_alone_and_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,8 @@ const char *const *am_test_cpu_names(int *n) {
     return names + first;
 }
 
-bool am_test_backend_open(am_test_backend *t, const char *cpu, int n_slots) {
+bool am_test_backend_open(am_test_backend *t, const char *cpu, am_test_compute compute, int n_slots) {
+    *t = (am_test_backend){ 0 };
     const char *path = am_test_model_path();
     if (!path) return false;
     am_error err = { 0 };
@@ -26,10 +27,13 @@ bool am_test_backend_open(am_test_backend *t, const char *cpu, int n_slots) {
         am_weights_close(&w);
         return false;
     }
-    am_prepare_config cfg = { .weights = w, .cpu_flags = am_cpu_flags(), .logger = &silent };
+    am_prepare_config cfg = { .cpu_flags = am_cpu_flags(), .logger = &silent };
     assert_int_equal(am_cpu_mask(cpu, &cfg.cpu_flags, &err), AM_OK);
     assert_int_equal(am_pool_open(&t->pool, 0, &err), AM_OK);
     cfg.pool = t->pool;
+    if (compute == AM_TEST_INT8 && am_quantized_make(&t->quantized, w, t->pool, &err)) fail_msg("%s", err.text);
+    if (compute == AM_TEST_INT8) cfg.quantized = t->quantized;
+    else cfg.weights = w;
     if (am_backend_cpu.prepare(&t->prepared, &cfg, &err)) fail_msg("%s", err.text);
     am_weights_close(&w);
     if (am_backend_cpu.open(&t->backend, t->prepared, t->pool, n_slots, &err)) fail_msg("%s", err.text);
@@ -39,6 +43,7 @@ bool am_test_backend_open(am_test_backend *t, const char *cpu, int n_slots) {
 void am_test_backend_close(am_test_backend *t) {
     am_backend_cpu.close(&t->backend);
     am_backend_cpu.release(&t->prepared);
+    am_quantized_close(&t->quantized);
     am_pool_close(&t->pool);
     assert_null(t->backend);
     assert_null(t->prepared);

@@ -11,6 +11,7 @@
 typedef struct am_test_backend {
     am_dims dims;
     am_pool *pool;
+    am_quantized *quantized; /* NULL: f32 */
     am_prepared *prepared;
     am_backend *backend;
 } am_test_backend;
@@ -19,9 +20,11 @@ typedef struct am_test_backend {
  * better: it takes most of a minute for a window, and the kernel tests hold the others against it. */
 const char *const *am_test_cpu_names(int *n);
 
+typedef enum am_test_compute { AM_TEST_F32, AM_TEST_INT8 } am_test_compute;
+
 /* With the kernels of instruction set `cpu`.  False when there is no model, or another one than the goldens'
  * (base, multilingual): the test then skips.  Every other failure fails the test. */
-bool am_test_backend_open(am_test_backend *t, const char *cpu, int n_slots);
+bool am_test_backend_open(am_test_backend *t, const char *cpu, am_test_compute compute, int n_slots);
 void am_test_backend_close(am_test_backend *t);
 
 #endif
