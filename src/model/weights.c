@@ -179,8 +179,16 @@ void am_weights_close(am_weights **weights) {
     *weights = NULL;
 }
 
+static bool is_mapped(const am_source *s, const unsigned char *data, uint64_t n_bytes) {
+    for (int i = 0; i < s->n_files; i++) {
+        uintptr_t at = (uintptr_t)data - (uintptr_t)s->files[i].data;
+        if (s->files[i].data && at < s->files[i].len && n_bytes <= s->files[i].len - at) return true;
+    }
+    return false;
+}
+
 /* Clean pages of a private read-only mapping: they come back from the file if anyone asks again, so that rounding
- * outwards to whole pages may take a neighbour's bytes along. */
+ * outwards to whole pages may take a neighbour's bytes along.  Any other memory would come back as zeros. */
 void am_weight_release_pages(const am_weights *owner, const am_weight *w) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (int i = 0; i < w->n_parts; i++) {
@@ -188,6 +196,7 @@ void am_weight_release_pages(const am_weights *owner, const am_weight *w) {
         int64_t dims[2] = { t->n_rows, t->n_cols };
         uint64_t n_bytes;
         if (!t->data || !am_dtype_bytes(t->dtype, 2, dims, &n_bytes) || n_bytes == 0) continue;
+        if (!is_mapped(owner->owner, t->data, n_bytes)) continue;
         uintptr_t start = (uintptr_t)t->data / page * page;
         uintptr_t end = ((uintptr_t)t->data + n_bytes + page - 1) / page * page;
         madvise((void *)start, end - start, MADV_DONTNEED);
