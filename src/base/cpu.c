@@ -4,8 +4,12 @@
  * SPDX-License-Identifier: MIT */
 #include "base/cpu.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 /* In rising order of what is preferred; a level is had when all its flags are. */
 static const struct {
@@ -20,6 +24,16 @@ static const struct {
 };
 #define N_LEVELS (sizeof levels / sizeof levels[0])
 
+#if defined(__x86_64__)
+/* CPUID leaf 7, subleaf 1, EAX bit 4; __builtin_cpu_supports() knows the name only in newer compilers.  The registers are
+ * those of AVX2, so whoever has seen that needs no other question. */
+static bool has_avxvnni(void) {
+    unsigned eax = 0, ebx, ecx, edx;
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || eax < 1) return false; /* the last subleaf */
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax >> 4 & 1;
+}
+#endif
+
 unsigned am_cpu_flags(void) {
     unsigned flags = 0;
 #if defined(__x86_64__)
@@ -29,6 +43,7 @@ unsigned am_cpu_flags(void) {
     if (flags && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         flags |= AM_CPU_AVX512;
+    if (flags && has_avxvnni()) flags |= AM_CPU_AVXVNNI;
     if (flags & AM_CPU_AVX512 && __builtin_cpu_supports("avx512vnni")) flags |= AM_CPU_AVX512VNNI;
 #endif
     return flags;

@@ -15,11 +15,16 @@ static void init_x86(am_kernels *k, unsigned flags) {
     k->softmax_f32 = am_softmax_f32_avx2;
     k->layernorm_f32 = am_layernorm_f32_avx2;
     k->gelu_f32 = am_gelu_f32_avx2;
+    k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx2, .flip = 0, .m_block = 72 };
+    if (flags & AM_CPU_AVXVNNI) k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avxvnni, .flip = 0x80, .m_block = 96 };
     if (!(flags & AM_CPU_AVX512)) return;
     k->gemm = (am_gemm_desc){ am_gemm_f32f32_avx512, am_gemm_f32f16_avx512, .nr = 32, .m_block = 96 };
     k->softmax_f32 = am_softmax_f32_avx512;
     k->layernorm_f32 = am_layernorm_f32_avx512;
     k->gelu_f32 = am_gelu_f32_avx512;
+    if (!(flags & AM_CPU_AVXVNNI)) k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx512, .flip = 0, .m_block = 60 };
+    if (!(flags & AM_CPU_AVX512VNNI)) return;
+    k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx512vnni, .flip = 0x80, .m_block = 96 };
 }
 #endif
 
