@@ -1,36 +1,71 @@
 /* See pool.h.
  *
- * A run is announced by raising the generation number, which publishes the plain fields before it.  am_pool_run()
- * returns only when every worker has left the run, so no worker can ever meet a newer run with old arguments.
+ * Two runs may be open at once, the owner's and the background function's, each with its own record.  A task is claimed
+ * by compare-exchange on the record's ticket, which holds the number of the run beside the number of the next task: a
+ * thread that was delayed between looking and claiming finds a newer run number there and fails, so it can neither take
+ * a task of a later run nor call anything with an earlier run's arguments.  A run therefore ends with its last task; it
+ * does not wait for threads that took no part, such as sleeping ones.
+ *
+ * Everything a worker may wait for (a run, a background function, the end of the pool) raises one counter, n_news.  It
+ * reads the counter, looks for work, and sleeps only if the counter has not moved since.
  *
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "base/pool.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* About 50 us on a 3 GHz machine: longer than the serial code between two runs of a decoding step. */
-#define SPIN_ROUNDS 2000
+#include "base/arena.h"
+
+/* Longer than the serial code between two runs of a decoding step. */
+#define SPIN_NS 50000
+/* Looks between two readings of the clock. */
+#define SPIN_LOOKS 32
+
+/* Low half of a ticket while the fields beside it change: above any n_tasks, so there is nothing to claim. */
+#define TICKET_CLOSED UINT32_MAX
+
+typedef struct pool_run {
+    /* Run number << 32 | next task. */
+    alignas(AM_ALIGN) _Atomic uint64_t ticket;
+    am_pool_fn *_Atomic fn;
+    void *_Atomic arg;
+    _Atomic uint32_t n_tasks;
+    /* Tasks not finished yet. */
+    alignas(AM_ALIGN) _Atomic int n_left;
+} pool_run;
+
+enum { OWNER_RUN, BACKGROUND_RUN };
+enum { BACKGROUND_IDLE, BACKGROUND_WANTED, BACKGROUND_TAKEN };
 
 struct am_pool {
+    pool_run runs[2];
+    alignas(AM_ALIGN) _Atomic uint32_t n_news;
+    _Atomic int n_sleeping;
+
+    /* The background function.  `background_worker` is 0 unless a worker is in it, and then `background_thread` is that
+     * worker's; the two tell am_pool_run() who calls. */
+    alignas(AM_ALIGN) _Atomic int background;
+    am_pool_background_fn *background_fn;
+    void *background_arg;
+    _Atomic int background_worker;
+    _Atomic(pthread_t) background_thread;
+
+    _Atomic bool stop;
     int n_threads;
     int n_started; /* threads really running, for a half-built pool */
     pthread_t *threads;
-
-    am_pool_fn *fn;
-    void *arg;
-    int n_tasks;
-    _Atomic int next_task;
-    _Atomic int n_busy; /* workers that have not yet finished the current generation */
-    _Atomic unsigned generation;
-    _Atomic int n_sleeping;
-    _Atomic bool stop;
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    pthread_cond_t news;
 };
 
 typedef struct worker_start {
@@ -56,26 +91,102 @@ int am_cpu_count(void) {
     return n > 0 ? (int)n : 1;
 }
 
-static void drain(am_pool *p, int worker) {
-    int task;
-    while ((task = atomic_fetch_add_explicit(&p->next_task, 1, memory_order_relaxed)) < p->n_tasks)
-        p->fn(p->arg, task, worker);
+/* ---- Waiting ----------------------------------------------------------------------------------------------- */
+
+/* A spin is bounded by the clock: a pause takes 1 to 150 cycles, depending on the processor. */
+static bool may_spin_on(int64_t *end, int *n_looks) {
+    cpu_relax();
+    if (++*n_looks % SPIN_LOOKS != 0) return true;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t now = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    if (*end == 0) *end = now + SPIN_NS;
+    return now < *end;
 }
 
-/* Wait until the generation differs from `seen` or the pool stops; returns the new generation. */
-static unsigned wait_for_run(am_pool *p, unsigned seen) {
-    for (int i = 0; i < SPIN_ROUNDS; i++) {
-        unsigned now = atomic_load_explicit(&p->generation, memory_order_acquire);
-        if (now != seen) return now;
-        cpu_relax();
-    }
+static void wait_for_news(am_pool *p, uint32_t seen) {
+    int64_t spin_end = 0;
+    int n_looks = 0;
+    do {
+        if (atomic_load_explicit(&p->n_news, memory_order_acquire) != seen) return;
+    } while (may_spin_on(&spin_end, &n_looks));
     pthread_mutex_lock(&p->mutex);
+    /* Sequentially consistent, as in tell_news(): either this thread sees the news or the teller sees it sleep. */
     atomic_fetch_add(&p->n_sleeping, 1);
-    unsigned now;
-    while ((now = atomic_load(&p->generation)) == seen) pthread_cond_wait(&p->wake, &p->mutex);
+    while (atomic_load(&p->n_news) == seen) pthread_cond_wait(&p->news, &p->mutex);
     atomic_fetch_sub(&p->n_sleeping, 1);
     pthread_mutex_unlock(&p->mutex);
-    return now;
+}
+
+static void tell_news(am_pool *p) {
+    atomic_fetch_add(&p->n_news, 1);
+    if (atomic_load(&p->n_sleeping) == 0) return;
+    /* Whoever counted itself before this lock is inside the wait after it. */
+    pthread_mutex_lock(&p->mutex);
+    pthread_mutex_unlock(&p->mutex);
+    pthread_cond_broadcast(&p->news);
+}
+
+/* ---- One run ----------------------------------------------------------------------------------------------- */
+
+/* The caller's previous run is over, so no claim can succeed from the first store to the last.  The fields are stored
+ * with release and read with acquire: a claimer that has seen a new field must also see that the ticket has moved. */
+static void open_run(pool_run *r, am_pool_fn *fn, void *arg, int n_tasks) {
+    uint64_t number = (atomic_load_explicit(&r->ticket, memory_order_relaxed) >> 32) + 1;
+    atomic_store_explicit(&r->ticket, number << 32 | TICKET_CLOSED, memory_order_relaxed);
+    atomic_store_explicit(&r->fn, fn, memory_order_release);
+    atomic_store_explicit(&r->arg, arg, memory_order_release);
+    atomic_store_explicit(&r->n_tasks, (uint32_t)n_tasks, memory_order_release);
+    atomic_store_explicit(&r->n_left, n_tasks, memory_order_relaxed);
+    atomic_store_explicit(&r->ticket, number << 32, memory_order_release);
+}
+
+/* Claim and execute one task; false when there is none to claim. */
+static bool run_task(pool_run *r, int worker) {
+    uint64_t ticket = atomic_load_explicit(&r->ticket, memory_order_acquire);
+    for (;;) {
+        uint32_t task = (uint32_t)ticket;
+        if (task >= atomic_load_explicit(&r->n_tasks, memory_order_acquire)) return false;
+        am_pool_fn *fn = atomic_load_explicit(&r->fn, memory_order_acquire);
+        void *arg = atomic_load_explicit(&r->arg, memory_order_acquire);
+        if (!atomic_compare_exchange_weak_explicit(&r->ticket, &ticket, ticket + 1, memory_order_acq_rel,
+                                                   memory_order_acquire))
+            continue;
+        fn(arg, (int)task, worker);
+        return true;
+    }
+}
+
+/* One task for another thread's run. */
+static bool help(pool_run *r, int worker) {
+    if (!run_task(r, worker)) return false;
+    atomic_fetch_sub_explicit(&r->n_left, 1, memory_order_release);
+    return true;
+}
+
+/* ---- The background function ------------------------------------------------------------------------------- */
+
+static bool run_background(am_pool *p, int worker) {
+    int wanted = BACKGROUND_WANTED;
+    if (atomic_load_explicit(&p->background, memory_order_relaxed) != wanted) return false;
+    if (!atomic_compare_exchange_strong_explicit(&p->background, &wanted, BACKGROUND_TAKEN, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    atomic_store_explicit(&p->background_thread, pthread_self(), memory_order_relaxed);
+    atomic_store_explicit(&p->background_worker, worker, memory_order_release);
+    p->background_fn(p->background_arg);
+    atomic_store_explicit(&p->background_worker, 0, memory_order_relaxed);
+    atomic_store_explicit(&p->background, BACKGROUND_IDLE, memory_order_release);
+    tell_news(p);
+    return true;
+}
+
+/* The calling thread's worker number if it is in the background function, else 0: the owner. */
+static int caller_worker(am_pool *p) {
+    int worker = atomic_load_explicit(&p->background_worker, memory_order_acquire);
+    if (worker == 0) return 0;
+    pthread_t thread = atomic_load_explicit(&p->background_thread, memory_order_relaxed);
+    return pthread_equal(thread, pthread_self()) ? worker : 0;
 }
 
 static void *worker_main(void *start_arg) {
@@ -83,21 +194,32 @@ static void *worker_main(void *start_arg) {
     am_pool *p = start->pool;
     int worker = start->worker;
     free(start);
-    unsigned seen = 0;
     for (;;) {
-        seen = wait_for_run(p, seen);
-        if (atomic_load(&p->stop)) return NULL;
-        drain(p, worker);
-        atomic_fetch_sub_explicit(&p->n_busy, 1, memory_order_release);
+        uint32_t seen = atomic_load_explicit(&p->n_news, memory_order_acquire);
+        if (atomic_load_explicit(&p->stop, memory_order_relaxed)) return NULL;
+        if (help(&p->runs[OWNER_RUN], worker)) continue;
+        if (run_background(p, worker)) continue;
+        if (help(&p->runs[BACKGROUND_RUN], worker)) continue;
+        wait_for_news(p, seen);
     }
 }
 
-static void announce(am_pool *p) {
-    atomic_fetch_add(&p->generation, 1);
-    if (atomic_load(&p->n_sleeping) == 0) return;
-    pthread_mutex_lock(&p->mutex);
-    pthread_cond_broadcast(&p->wake);
-    pthread_mutex_unlock(&p->mutex);
+/* ---- The pool ---------------------------------------------------------------------------------------------- */
+
+static am_status start_workers(am_pool *p) {
+    p->threads = calloc((size_t)p->n_threads, sizeof *p->threads);
+    if (!p->threads) return AM_E_NOMEM;
+    for (int i = 1; i < p->n_threads; i++) {
+        worker_start *start = malloc(sizeof *start);
+        if (!start) return AM_E_NOMEM;
+        *start = (worker_start){ p, i };
+        if (pthread_create(&p->threads[i], NULL, worker_main, start) != 0) {
+            free(start);
+            return AM_E_NOMEM;
+        }
+        p->n_started++;
+    }
+    return AM_OK;
 }
 
 am_status am_pool_open(am_pool **pool, int n_threads, am_error *err) {
@@ -105,43 +227,33 @@ am_status am_pool_open(am_pool **pool, int n_threads, am_error *err) {
     if (n_threads < 0 || n_threads > AM_POOL_MAX_THREADS)
         return am_fail(err, AM_E_ARG, "%d threads asked for; 0 (one per core) to %d are possible", n_threads,
                        AM_POOL_MAX_THREADS);
-    am_pool *p = calloc(1, sizeof *p);
+    if (n_threads == 0) n_threads = am_cpu_count();
+    if (n_threads > AM_POOL_MAX_THREADS) n_threads = AM_POOL_MAX_THREADS;
+    am_pool *p = am_aligned_alloc(sizeof *p);
     if (!p) return am_fail_nomem(err, "the thread pool", sizeof *p);
-    p->n_threads = n_threads ? n_threads : am_cpu_count();
-    if (p->n_threads > AM_POOL_MAX_THREADS) p->n_threads = AM_POOL_MAX_THREADS;
+    memset(p, 0, sizeof *p);
+    p->n_threads = n_threads;
     pthread_mutex_init(&p->mutex, NULL);
-    pthread_cond_init(&p->wake, NULL);
-    p->threads = calloc((size_t)p->n_threads, sizeof *p->threads);
-    if (!p->threads) goto fail;
-    for (int i = 1; i < p->n_threads; i++) {
-        worker_start *start = malloc(sizeof *start);
-        if (!start) goto fail;
-        *start = (worker_start){ p, i };
-        if (pthread_create(&p->threads[i], NULL, worker_main, start) != 0) {
-            free(start);
-            goto fail;
-        }
-        p->n_started++;
+    pthread_cond_init(&p->news, NULL);
+    if (start_workers(p) != AM_OK) {
+        am_pool_close(&p);
+        return am_fail(err, AM_E_NOMEM, "%d threads could not be started: out of memory or over the system's limit",
+                       n_threads);
     }
     *pool = p;
     return AM_OK;
-fail:;
-    int n_wanted = p->n_threads;
-    am_pool_close(&p);
-    return am_fail(err, AM_E_NOMEM, "%d threads could not be started: out of memory or over the system's limit",
-                   n_wanted);
 }
 
 void am_pool_close(am_pool **pool) {
     am_pool *p = *pool;
     if (!p) return;
     atomic_store(&p->stop, true);
-    announce(p);
+    tell_news(p);
     for (int i = 0; i < p->n_started; i++) pthread_join(p->threads[i + 1], NULL);
-    pthread_cond_destroy(&p->wake);
+    pthread_cond_destroy(&p->news);
     pthread_mutex_destroy(&p->mutex);
     free(p->threads);
-    free(p);
+    am_aligned_free(p);
     *pool = NULL;
 }
 
@@ -151,19 +263,44 @@ int am_pool_n_threads(const am_pool *pool) {
 
 void am_pool_run(am_pool *p, am_pool_fn *fn, void *arg, int n_tasks) {
     if (n_tasks <= 0) return;
+    int worker = caller_worker(p), n_done = 0;
     if (n_tasks == 1 || p->n_started == 0) {
-        for (int i = 0; i < n_tasks; i++) fn(arg, i, 0);
+        for (int i = 0; i < n_tasks; i++) fn(arg, i, worker);
         return;
     }
-    p->fn = fn;
-    p->arg = arg;
-    p->n_tasks = n_tasks;
-    atomic_store_explicit(&p->next_task, 0, memory_order_relaxed);
-    atomic_store_explicit(&p->n_busy, p->n_started, memory_order_relaxed);
-    announce(p);
-    drain(p, 0);
-    for (int i = 0; atomic_load_explicit(&p->n_busy, memory_order_acquire) > 0; i++) {
-        if (i < SPIN_ROUNDS) cpu_relax();
-        else sched_yield();
+    pool_run *r = &p->runs[worker == 0 ? OWNER_RUN : BACKGROUND_RUN];
+    open_run(r, fn, arg, n_tasks);
+    tell_news(p);
+    while (run_task(r, worker)) n_done++;
+    if (atomic_fetch_sub_explicit(&r->n_left, n_done, memory_order_acquire) == n_done) return;
+    int64_t spin_end = 0;
+    int n_looks = 0;
+    while (atomic_load_explicit(&r->n_left, memory_order_acquire) > 0)
+        if (!may_spin_on(&spin_end, &n_looks)) sched_yield();
+}
+
+void am_pool_start(am_pool *p, am_pool_background_fn *fn, void *arg) {
+    assert(am_pool_is_idle(p));
+    if (p->n_started == 0) {
+        fn(arg);
+        return;
+    }
+    p->background_fn = fn;
+    p->background_arg = arg;
+    atomic_store_explicit(&p->background, BACKGROUND_WANTED, memory_order_release);
+    tell_news(p);
+}
+
+bool am_pool_is_idle(am_pool *p) {
+    return atomic_load_explicit(&p->background, memory_order_acquire) == BACKGROUND_IDLE;
+}
+
+void am_pool_wait(am_pool *p) {
+    for (;;) {
+        uint32_t seen = atomic_load_explicit(&p->n_news, memory_order_acquire);
+        if (am_pool_is_idle(p)) return;
+        /* No worker has got round to it: the caller, worker 0, has nothing better to do. */
+        if (run_background(p, 0)) continue;
+        if (!help(&p->runs[BACKGROUND_RUN], 0)) wait_for_news(p, seen);
     }
 }
