@@ -4,7 +4,8 @@
 #include "kernels/x86/vec16_avx512.h"
 
 INLINE v16i i_dot_s8(v16i acc, vword x, v16i w) {
-    return _mm512_dpbusd_epi32(acc, x, w);
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(w));
+    return acc;
 }
 
 #define NAME(op) am_##op##_avx512vnni

@@ -4,7 +4,9 @@
 #include "kernels/x86/vec16_avx2.h"
 
 INLINE v16i i_dot_s8(v16i acc, vword x, v16i w) {
-    return (v16i){ _mm256_dpbusd_avx_epi32(acc.lo, x, w.lo), _mm256_dpbusd_avx_epi32(acc.hi, x, w.hi) };
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.lo) : "x"(x), "x"(w.lo));
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.hi) : "x"(x), "x"(w.hi));
+    return acc;
 }
 
 #define NAME(op) am_##op##_avxvnni

@@ -48,25 +48,34 @@ TARGET __attribute__((noinline)) static void finish_slowly(const am_gemm_s8_args
 /* Scales and bias; then residual and the store, unless GELU or a ragged edge asks for the slow way. */
 INLINE void finish(const am_gemm_s8_args *a, v16i sum[MAX_ROWS][MAX_PANELS], int row, int column, int rows,
                    int panels) {
-    float part[MAX_ROWS * MAX_PANELS * 16] __attribute__((aligned(64)));
+    int32_t whole[MAX_ROWS][MAX_PANELS * 16] __attribute__((aligned(64)));
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < panels; j++) i_store(whole[i] + 16 * j, sum[i][j]);
     int width = a->n - column < 16 * panels ? a->n - column : 16 * panels;
     bool slowly = a->gelu || width < 16 * panels;
-    float *y = slowly ? part : a->y + row * a->ldy + column;
+    float *y = slowly ? (float *)whole : a->y + row * a->ldy + column;
     ptrdiff_t ldy = slowly ? 16 * MAX_PANELS : a->ldy;
     const float *residual = slowly || !a->residual ? 0 : a->residual + row * a->ldr + column;
+    v16 scale[MAX_PANELS], bias[MAX_PANELS];
 #pragma GCC unroll 8
     for (int j = 0; j < panels; j++) {
-        v16 scale = v_load(a->w_scale + column + 16 * j), bias = v_zero();
-        if (a->bias && width < 16 * panels) bias = v_load_part(a->bias + column, width, 0.0f); /* panels is 1 */
-        else if (a->bias) bias = v_load(a->bias + column + 16 * j);
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++) {
-            v16 value = v_fma(i_to_float(sum[i][j]), v_mul(v_set(a->x_scale[row + i]), scale), bias);
+        scale[j] = v_load(a->w_scale + column + 16 * j), bias[j] = v_zero();
+        if (a->bias && width < 16 * panels) bias[j] = v_load_part(a->bias + column, width, 0.0f); /* panels is 1 */
+        else if (a->bias) bias[j] = v_load(a->bias + column + 16 * j);
+    }
+#pragma GCC unroll 1
+    for (int i = 0; i < rows; i++) {
+        v16 x_scale = v_set(a->x_scale[row + i]);
+#pragma GCC unroll 8
+        for (int j = 0; j < panels; j++) {
+            v16 value = v_fma(i_to_float(i_load(whole[i] + 16 * j)), v_mul(x_scale, scale[j]), bias[j]);
             if (residual) value = v_add(value, v_load(residual + i * a->ldr + 16 * j));
             v_store(y + i * ldy + 16 * j, value);
         }
     }
-    if (slowly) finish_slowly(a, part, row, column, rows, width);
+    if (slowly) finish_slowly(a, (float *)whole, row, column, rows, width);
 }
 
 /* Where a tile reads next.  x has a pointer for every third row, so that all rows are within reach of an address. */
@@ -131,7 +140,14 @@ TARGET static void tile(const am_gemm_s8_args *a, const operands *o, int row, in
         for (int i = 0; i < MAX_ROWS; i++) sum[i][j] = start;
     }
     cursor at = cursor_at(o, row, MAX_ROWS);
-    for (int left = o->steps; left > 0; left--) step(sum, o, &at, MAX_ROWS, MAX_PANELS);
+    int left = o->steps;
+    const float *y = a->y + row * a->ldy + column;
+    for (int i = 0; i < MAX_ROWS && left > 0; i++, left--, y += a->ldy) {
+#pragma GCC unroll 8
+        for (int j = 0; j < MAX_PANELS; j++) _mm_prefetch((const char *)(y + 16 * j), _MM_HINT_T0);
+        step(sum, o, &at, MAX_ROWS, MAX_PANELS);
+    }
+    for (; left > 0; left--) step(sum, o, &at, MAX_ROWS, MAX_PANELS);
     finish(a, sum, row, column, MAX_ROWS, MAX_PANELS);
 }
 
