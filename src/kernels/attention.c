@@ -7,22 +7,30 @@
 #include "kernels/kernels_c.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
+
+/* exp(scale * (x - top)) times v_scale in place of x; the sum of the former, or NaN where something is not finite. */
+static double weigh(float *x, const float *v_scale, int n, float scale) {
+    float top = x[am_max_f32_c(x, n)];
+    double sum = 0;
+    bool is_finite = true;
+    for (int t = 0; t < n; t++) {
+        float p = expf(scale * (x[t] - top));
+        is_finite &= !isnan(p) && isfinite(v_scale[t]);
+        sum += p;
+        x[t] = p * v_scale[t];
+    }
+    return is_finite ? sum : NAN;
+}
 
 void am_softmax_s8_c(int8_t *q, ptrdiff_t ldq, float *factor, float *x, ptrdiff_t ldx, const float *v_scale, int m,
                      int n, float scale) {
     for (int row = 0; row < m; row++, x += ldx, q += 2 * ldq, factor += 2) {
-        float top = x[am_max_f32_c(x, n)], top_r = 0;
-        double sum = 0;
-        for (int t = 0; t < n; t++) {
-            float p = expf(scale * (x[t] - top));
-            sum += p;
-            x[t] = p * v_scale[t];
-            if (x[t] > top_r) top_r = x[t];
-        }
-        float to_digits = top_r > 0 && isfinite(top_r) ? 16383.0f / top_r : 0;
+        double sum = weigh(x, v_scale, n, scale);
+        float top_r = isnan(sum) ? NAN : x[am_max_f32_c(x, n)], to_digits = 16383.0f / top_r;
         for (int t = 0; t < AM_ROUND_UP(n, 4); t++) {
-            int digits = t < n && to_digits > 0 ? (int)rintf(x[t] * to_digits) : 0;
+            int digits = t < n && to_digits > 0 && isfinite(to_digits) ? (int)rintf(x[t] * to_digits) : 0;
             q[t] = (int8_t)(digits >> 7);
             q[ldq + t] = (int8_t)(digits & 127);
         }

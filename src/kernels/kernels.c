@@ -15,6 +15,10 @@ static void init_x86(am_kernels *k, unsigned flags) {
     k->softmax_f32 = am_softmax_f32_avx2;
     k->layernorm_f32 = am_layernorm_f32_avx2;
     k->gelu_f32 = am_gelu_f32_avx2;
+    k->quantize_s8 = am_quantize_s8_avx2;
+    k->softmax_s8 = am_softmax_s8_avx2;
+    k->max_f32 = am_max_f32_avx2;
+    k->sum_exp_f32 = am_sum_exp_f32_avx2;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx2, .flip = 0, .m_block = 72 };
     if (flags & AM_CPU_AVXVNNI) k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avxvnni, .flip = 0x80, .m_block = 96 };
     if (!(flags & AM_CPU_AVX512)) return;
@@ -22,6 +26,10 @@ static void init_x86(am_kernels *k, unsigned flags) {
     k->softmax_f32 = am_softmax_f32_avx512;
     k->layernorm_f32 = am_layernorm_f32_avx512;
     k->gelu_f32 = am_gelu_f32_avx512;
+    k->quantize_s8 = am_quantize_s8_avx512;
+    k->softmax_s8 = am_softmax_s8_avx512;
+    k->max_f32 = am_max_f32_avx512;
+    k->sum_exp_f32 = am_sum_exp_f32_avx512;
     if (!(flags & AM_CPU_AVXVNNI)) k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx512, .flip = 0, .m_block = 60 };
     if (!(flags & AM_CPU_AVX512VNNI)) return;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx512vnni, .flip = 0x80, .m_block = 96 };

@@ -150,5 +150,51 @@ INLINE v16i i_dot_s16(v16i acc, vword x, v16i w) {
     return (v16i){ _mm256_add_epi32(acc.lo, _mm256_madd_epi16(x, w.lo)),
                    _mm256_add_epi32(acc.hi, _mm256_madd_epi16(x, w.hi)) };
 }
+INLINE v16i i_set(int32_t x) {
+    return (v16i){ _mm256_set1_epi32(x), _mm256_set1_epi32(x) };
+}
+INLINE v16i i_max_unsigned(v16i a, v16i b) {
+    return V_EACH2I(_mm256_max_epu32);
+}
+INLINE v16i i_and(v16i a, v16i b) {
+    return V_EACH2I(_mm256_and_si256);
+}
+INLINE v16i i_xor(v16i a, v16i b) {
+    return V_EACH2I(_mm256_xor_si256);
+}
+INLINE v16i i_from_float(v16 a) { /* to nearest, ties to even */
+    return (v16i){ _mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi) };
+}
+INLINE v16i v_bits(v16 a) {
+    return (v16i){ _mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi) };
+}
+INLINE v16 v_from_bits(v16i a) {
+    return (v16){ _mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi) };
+}
+/* The greatest lane, taken as unsigned. */
+INLINE uint32_t i_top_unsigned(v16i a) {
+    __m256i s8 = _mm256_max_epu32(a.lo, a.hi);
+    __m128i s4 = _mm_max_epu32(_mm256_castsi256_si128(s8), _mm256_extracti128_si256(s8, 1));
+    __m128i s2 = _mm_max_epu32(s4, _mm_unpackhi_epi64(s4, s4));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_max_epu32(s2, _mm_shuffle_epi32(s2, 1)));
+}
+/* A bit for each lane where a == b. */
+INLINE unsigned v_equal(v16 a, v16 b) {
+    unsigned lo = (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_EQ_OQ));
+    return lo | (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a.hi, b.hi, _CMP_EQ_OQ)) << 8;
+}
+/* Thirty-two words -32768..32767 as s16, for i_words_to_bytes() and what works on each s16. */
+INLINE v16i i_words(v16i a, v16i b) {
+    return (v16i){ _mm256_packs_epi32(a.lo, a.hi), _mm256_packs_epi32(b.lo, b.hi) };
+}
+INLINE v16i i_words_shift_right(v16i a, int bits) {
+    return (v16i){ _mm256_srli_epi16(a.lo, bits), _mm256_srli_epi16(a.hi, bits) };
+}
+/* The low bytes, which must be -128..127, of a, b and c, d where ab = i_words(a, b), in order. */
+INLINE v16i i_words_to_bytes(v16i ab, v16i cd) {
+    __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return (v16i){ _mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab.lo, ab.hi), order),
+                   _mm256_permutevar8x32_epi32(_mm256_packs_epi16(cd.lo, cd.hi), order) };
+}
 
 #endif

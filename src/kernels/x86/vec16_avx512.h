@@ -125,5 +125,46 @@ INLINE v16i i_odd_bytes(v16i a) {
 INLINE v16i i_dot_s16(v16i acc, vword x, v16i w) {
     return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w));
 }
+INLINE v16i i_set(int32_t x) {
+    return _mm512_set1_epi32(x);
+}
+INLINE v16i i_max_unsigned(v16i a, v16i b) {
+    return _mm512_max_epu32(a, b);
+}
+INLINE v16i i_and(v16i a, v16i b) {
+    return _mm512_and_si512(a, b);
+}
+INLINE v16i i_xor(v16i a, v16i b) {
+    return _mm512_xor_si512(a, b);
+}
+INLINE v16i i_from_float(v16 a) { /* to nearest, ties to even */
+    return _mm512_cvtps_epi32(a);
+}
+INLINE v16i v_bits(v16 a) {
+    return _mm512_castps_si512(a);
+}
+INLINE v16 v_from_bits(v16i a) {
+    return _mm512_castsi512_ps(a);
+}
+/* The greatest lane, taken as unsigned. */
+INLINE uint32_t i_top_unsigned(v16i a) {
+    return _mm512_reduce_max_epu32(a);
+}
+/* A bit for each lane where a == b. */
+INLINE unsigned v_equal(v16 a, v16 b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+/* Thirty-two words -32768..32767 as s16, for i_words_to_bytes() and what works on each s16. */
+INLINE v16i i_words(v16i a, v16i b) {
+    return _mm512_packs_epi32(a, b);
+}
+INLINE v16i i_words_shift_right(v16i a, int bits) {
+    return _mm512_srli_epi16(a, (unsigned)bits);
+}
+/* The low bytes, which must be -128..127, of a, b and c, d where ab = i_words(a, b), in order. */
+INLINE v16i i_words_to_bytes(v16i ab, v16i cd) {
+    __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, _mm512_packs_epi16(ab, cd));
+}
 
 #endif
