@@ -9,109 +9,170 @@
 #include <stdlib.h>
 #include <string.h>
 
-am_status am_decoder_open(am_decoder *d, const am_model *model, am_backend *backend, _Atomic bool *cancelled,
+#include "engine/choice.h"
+
+am_status am_decoder_open(am_decoder *d, const am_model *model, am_pool *pool, am_backend *backend, int n_slots,
                           am_error *err) {
-    const am_dims *dims = &model->dims;
-    *d = (am_decoder){ .model = model, .backend = backend, .cancelled = cancelled };
-    d->rules = (am_logit_rules){
-        .specials = am_vocabulary_specials(model->vocabulary),
-        .suppress = model->suppress,
-        .n_suppress = model->n_suppress,
-        .n_vocab = dims->n_vocab,
-        .suppress_first = model->suppress_first,
-        .n_suppress_first = model->n_suppress_first,
-        .max_initial_timestamp = 50, /* 1.0 s */
-    };
-    d->prompt = malloc((size_t)dims->n_text_ctx * sizeof *d->prompt);
-    if (d->prompt) return AM_OK;
-    am_decoder_close(d);
-    return am_fail_nomem(err, "the decoder", (size_t)dims->n_text_ctx * sizeof *d->prompt);
+    size_t n_text_ctx = (size_t)model->dims.n_text_ctx, n_prompt = (size_t)n_slots * n_text_ctx;
+    *d = (am_decoder){ .model = model, .pool = pool, .backend = backend, .n_slots = n_slots };
+    d->texts = calloc((size_t)n_slots, sizeof *d->texts);
+    d->prompt = malloc(n_prompt * sizeof *d->prompt);
+    if (!d->texts || !d->prompt) {
+        am_decoder_close(d);
+        return am_fail_nomem(err, "the decoder", n_prompt * sizeof *d->prompt);
+    }
+    for (int i = 0; i < n_slots; i++) {
+        d->texts[i].prompt = d->prompt + (size_t)i * n_text_ctx;
+        d->texts[i].rules = (am_logit_rules){
+            .kernels = &model->kernels,
+            .specials = am_vocabulary_specials(model->vocabulary),
+            .suppress = model->suppress,
+            .n_suppress = model->n_suppress,
+            .n_vocab = model->dims.n_vocab,
+            .suppress_first = model->suppress_first,
+            .n_suppress_first = model->n_suppress_first,
+            .max_initial_timestamp = 50, /* 1.0 s */
+        };
+    }
+    return AM_OK;
 }
 
 void am_decoder_close(am_decoder *d) {
     free(d->prompt);
+    free(d->texts);
     *d = (am_decoder){ 0 };
 }
 
-/* Run tokens at positions first.. of the slot; logits of the token number `wanted` (or none: -1) go to d->logits. */
-static am_status feed(am_decoder *d, int slot, const int32_t *tokens, int n, int first, int wanted, am_error *err) {
-    const am_backend_ops *ops = d->model->ops;
-    am_decode_row rows[AM_DECODE_MAX_ROWS];
-    for (int at = 0; at < n;) {
-        int n_rows = 0;
-        for (; n_rows < AM_DECODE_MAX_ROWS && at < n; n_rows++, at++)
-            rows[n_rows] = (am_decode_row){ slot, tokens[at], first + at, at == wanted, NULL };
-        am_status status = ops->decode(d->backend, rows, n_rows, err);
-        if (status != AM_OK) return status;
-        for (int i = 0; i < n_rows; i++)
-            if (rows[i].wants_logits) d->logits = rows[i].logits;
-    }
-    return AM_OK;
-}
-
 am_status am_decoder_languages(am_decoder *d, int slot, float *out, am_error *err) {
-    const am_specials *s = d->rules.specials;
-    am_status status = feed(d, slot, &s->start_of_transcript, 1, 0, 0, err);
+    const am_specials *s = am_vocabulary_specials(d->model->vocabulary);
+    am_decode_row row = { .slot = slot, .token = s->start_of_transcript, .wants_logits = true };
+    am_status status = d->model->ops->decode(d->backend, &row, 1, err);
     if (status != AM_OK) return status;
-    const float *logits = d->logits + s->first_language;
-    float total = am_log_sum_exp(logits, s->n_languages);
+    const float *logits = row.logits + s->first_language;
+    float total = am_log_sum_exp(&d->model->kernels, logits, s->n_languages);
     for (int i = 0; i < s->n_languages; i++) out[i] = expf(logits[i] - total);
     return AM_OK;
 }
 
-/* Fills d->prompt; returns its length and where <|startoftranscript|> is. */
-static int build_prompt(am_decoder *d, const am_decode_options *o, int *start) {
-    const am_specials *s = d->rules.specials;
+/* ---- Beginning ---------------------------------------------------------------------------------------------- */
+
+static void build_prompt(const am_decoder *d, am_text *t, const am_decode_options *o) {
+    const am_specials *s = t->rules.specials;
     int n = 0, n_previous = o->n_previous, most = AM_MAX_PREVIOUS(&d->model->dims);
     if (n_previous > most) n_previous = most;
     if (n_previous > 0) {
-        d->prompt[n++] = s->start_of_previous;
-        memcpy(d->prompt + n, o->previous + o->n_previous - n_previous, (size_t)n_previous * sizeof *d->prompt);
+        t->prompt[n++] = s->start_of_previous;
+        memcpy(t->prompt + n, o->previous + o->n_previous - n_previous, (size_t)n_previous * sizeof *t->prompt);
         n += n_previous;
     }
-    *start = n;
-    d->prompt[n++] = s->start_of_transcript;
+    t->start = n;
+    t->prompt[n++] = s->start_of_transcript;
     if (s->multilingual) {
-        d->prompt[n++] = s->first_language + o->language;
-        d->prompt[n++] = o->task == AM_TASK_TRANSLATE ? s->translate : s->transcribe;
+        t->prompt[n++] = s->first_language + o->language;
+        t->prompt[n++] = o->task == AM_TASK_TRANSLATE ? s->translate : s->transcribe;
     }
-    if (!o->timestamps) d->prompt[n++] = s->no_timestamps;
-    return n;
+    if (!o->timestamps) t->prompt[n++] = s->no_timestamps;
+    t->n_prompt = n;
 }
 
-/* Run the prompt.  The probability of silence is read where the transcript starts, the first token where it ends. */
-static am_status run_prompt(am_decoder *d, int slot, int n_prompt, int start, float *no_speech_prob, am_error *err) {
-    const am_specials *s = d->rules.specials;
-    am_status status = feed(d, slot, d->prompt, start + 1, 0, start, err);
-    if (status != AM_OK) return status;
-    *no_speech_prob = expf(d->logits[s->no_speech] - am_log_sum_exp(d->logits, d->rules.n_vocab));
-    if (!isfinite(*no_speech_prob))
-        return am_fail(err, AM_E_MODEL, "the model computes numbers that are not finite: its file is damaged");
-    int n_rest = n_prompt - start - 1;
-    if (n_rest == 0) return AM_OK;
-    return feed(d, slot, d->prompt + start + 1, n_rest, start + 1, n_rest - 1, err);
-}
-
-am_status am_decoder_run(am_decoder *d, int slot, const am_decode_options *options, am_decode_result *result,
-                         am_error *err) {
+void am_decoder_start(am_decoder *d, int slot, const am_decode_options *options, am_decode_result *result) {
     const am_dims *dims = &d->model->dims;
-    int start, n_prompt = build_prompt(d, options, &start);
-    int most = dims->n_text_ctx - n_prompt < AM_MAX_SAMPLED(dims) ? dims->n_text_ctx - n_prompt : AM_MAX_SAMPLED(dims);
-    double sum_logprob = 0;
-    d->rules.timestamps = options->timestamps;
-    result->n_tokens = 0;
-    result->temperature = 0;
-    am_status status = run_prompt(d, slot, n_prompt, start, &result->no_speech_prob, err);
-    while (status == AM_OK) {
-        if (atomic_load(d->cancelled)) return am_fail(err, AM_E_CANCELLED, "cancelled");
-        am_logit_rules_apply(&d->rules, result->tokens, result->n_tokens, d->logits);
-        int32_t token = am_arg_max(d->logits, dims->n_vocab);
-        sum_logprob += d->logits[token] - am_log_sum_exp(d->logits, dims->n_vocab);
-        if (token == d->rules.specials->end_of_text) break;
-        result->tokens[result->n_tokens++] = token;
-        if (result->n_tokens == most) break;
-        status = feed(d, slot, &token, 1, n_prompt + result->n_tokens - 1, 0, err);
+    am_text *t = &d->texts[slot];
+    build_prompt(d, t, options);
+    int room = dims->n_text_ctx - t->n_prompt;
+    t->most = room < AM_MAX_SAMPLED(dims) ? room : AM_MAX_SAMPLED(dims);
+    t->rules.timestamps = options->timestamps;
+    t->n_fed = 0;
+    t->sum_logprob = 0;
+    t->is_done = false;
+    *result = (am_decode_result){ .tokens = result->tokens };
+    t->result = result;
+    d->n_running++;
+}
+
+bool am_decoder_is_running(const am_decoder *d, int slot) {
+    return d->texts[slot].result != NULL;
+}
+
+/* ---- One step ----------------------------------------------------------------------------------------------- */
+
+static int n_known(const am_text *t) {
+    return t->n_prompt + t->result->n_tokens;
+}
+
+/* Rows for what the slot's cache lacks, as many as there is room for: a long prompt goes in pieces. */
+static void add_rows(am_decoder *d, int slot) {
+    am_text *t = &d->texts[slot];
+    int end = n_known(t), most_judged = am_decode_max_logits(d->n_slots);
+    for (; t->n_fed < end && d->n_rows < AM_DECODE_MAX_ROWS; t->n_fed++) {
+        int at = t->n_fed;
+        int32_t token = at < t->n_prompt ? t->prompt[at] : t->result->tokens[at - t->n_prompt];
+        bool wants_logits = at == t->start || at == end - 1;
+        if (wants_logits && d->n_judged == most_judged) break;
+        if (wants_logits) d->judged[d->n_judged++] = &d->rows[d->n_rows];
+        d->rows[d->n_rows++] =
+            (am_decode_row){ .slot = slot, .token = token, .position = at, .wants_logits = wants_logits };
     }
-    result->avg_logprob = (float)(sum_logprob / (result->n_tokens + 1));
+    t->is_caught_up = t->n_fed == end;
+}
+
+/* Texts that are under way come first: they have one row each, and what room they leave is for prompts. */
+static void gather_rows(am_decoder *d) {
+    d->n_rows = d->n_judged = 0;
+    for (int beginning = 0; beginning < 2; beginning++)
+        for (int slot = 0; slot < d->n_slots; slot++) {
+            const am_text *t = &d->texts[slot];
+            if (t->result && (n_known(t) - t->n_fed > 1) == beginning) add_rows(d, slot);
+        }
+}
+
+static void choose_token(const am_decoder *d, am_text *t, const am_decode_row *row) {
+    am_decode_result *r = t->result;
+    am_logit_rules_apply(&t->rules, r->tokens, r->n_tokens, row->logits);
+    am_choice choice = am_choose(&d->model->kernels, d->model->ops, d->backend, row, t->rules.n_vocab);
+    t->sum_logprob += choice.logprob;
+    bool is_end = choice.token == t->rules.specials->end_of_text;
+    if (!is_end) r->tokens[r->n_tokens++] = choice.token;
+    t->is_done = is_end || r->n_tokens == t->most;
+    r->avg_logprob = (float)(t->sum_logprob / (r->n_tokens + 1));
+}
+
+/* What a row's logits say.  Two rows of one text may be judged at once (where the transcript starts, where the prompt
+ * ends): they write different things. */
+static void judge_task(void *arg, int task, int worker) {
+    const am_decoder *d = arg;
+    const am_decode_row *row = d->judged[task];
+    am_text *t = &d->texts[row->slot];
+    if (row->position == t->start) {
+        const am_logit_rules *rules = &t->rules;
+        float total = am_log_sum_exp(rules->kernels, row->logits, rules->n_vocab);
+        t->result->no_speech_prob = expf(row->logits[rules->specials->no_speech] - total);
+    }
+    if (t->is_caught_up && row->position == t->n_fed - 1) choose_token(d, t, row);
+}
+
+/* Let go of the texts that are done. */
+static void settle(am_decoder *d) {
+    for (int i = 0; i < d->n_judged; i++) {
+        am_text *t = &d->texts[d->judged[i]->slot];
+        if (!t->result) continue;
+        t->result->is_damaged = !isfinite(t->result->no_speech_prob);
+        if (!t->is_done && !t->result->is_damaged) continue;
+        t->result = NULL;
+        d->n_running--;
+    }
+}
+
+am_status am_decoder_step(am_decoder *d, am_error *err) {
+    if (d->n_running == 0) return AM_OK;
+    gather_rows(d);
+    am_status status = d->model->ops->decode(d->backend, d->rows, d->n_rows, err);
+    if (status == AM_OK) {
+        am_pool_run(d->pool, judge_task, d, d->n_judged);
+        settle(d);
+        return AM_OK;
+    }
+    for (int slot = 0; slot < d->n_slots; slot++) d->texts[slot].result = NULL;
+    d->n_running = 0;
     return status;
 }

@@ -109,6 +109,7 @@ am_status am_model_open(am_model **model, const am_model_config *user_cfg, am_er
     am_model *m = calloc(1, sizeof *m);
     if (!m) return am_fail_nomem(err, "a model", sizeof *m);
     m->cpu_flags = cpu_flags;
+    am_kernels_init(&m->kernels, cpu_flags);
     am_weights *w = NULL;
     status = am_weights_open(&w, cfg.path, &cfg.logger, err);
     if (status == AM_OK) status = check_dims(cfg.path, &w->dims, err);

@@ -6,12 +6,14 @@
 #define AM_ENGINE_LOADED_MODEL_H
 
 #include "backend/backend.h"
+#include "kernels/kernels.h"
 #include "text/vocabulary.h"
 
 struct am_model {
     am_dims dims;
     const char *format; /* static */
     unsigned cpu_flags;
+    am_kernels kernels; /* for what the engine itself computes: sums over logits */
     const am_backend_ops *ops;
     am_prepared *prepared;
     am_vocabulary *vocabulary;

@@ -12,21 +12,10 @@ static void suppress(float *logits, int n_vocab, const int32_t *tokens, int n) {
         if (tokens[i] >= 0 && tokens[i] < n_vocab) logits[tokens[i]] = -INFINITY;
 }
 
-int am_arg_max(const float *x, int n) {
-    int best = 0;
-    for (int i = 1; i < n; i++)
-        if (x[i] > x[best]) best = i;
-    return best;
-}
-
-float am_log_sum_exp(const float *x, int n) {
+float am_log_sum_exp(const am_kernels *k, const float *x, int n) {
     if (n <= 0) return -INFINITY;
-    float top = x[am_arg_max(x, n)];
-    if (top == -INFINITY) return top;
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        if (x[i] > top - 80) sum += expf(x[i] - top);
-    return top + (float)log(sum);
+    float top = x[k->max_f32(x, n)];
+    return top == -INFINITY ? top : top + logf(k->sum_exp_f32(x, n, top));
 }
 
 /* Timestamps come in pairs (end of one segment, start of the next), rise, and open the window. */
@@ -55,8 +44,8 @@ static void order_timestamps(const am_logit_rules *r, const int32_t *tokens, int
 /* Where all timestamps together are likelier than the likeliest text, the model means a timestamp. */
 static void prefer_timestamps(const am_logit_rules *r, float *logits) {
     int first = r->specials->first_timestamp;
-    float best_text = logits[am_arg_max(logits, first)];
-    if (am_log_sum_exp(logits + first, r->n_vocab - first) > best_text) forbid(logits, 0, first);
+    float best_text = logits[r->kernels->max_f32(logits, first)];
+    if (am_log_sum_exp(r->kernels, logits + first, r->n_vocab - first) > best_text) forbid(logits, 0, first);
 }
 
 void am_logit_rules_apply(const am_logit_rules *r, const int32_t *tokens, int n, float *logits) {
@@ -69,5 +58,5 @@ void am_logit_rules_apply(const am_logit_rules *r, const int32_t *tokens, int n,
         return;
     }
     order_timestamps(r, tokens, n, logits);
-    prefer_timestamps(r, logits);
+    if (n > 0) prefer_timestamps(r, logits); /* the first token is a timestamp anyway */
 }

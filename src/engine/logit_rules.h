@@ -7,9 +7,11 @@
 
 #include <stdbool.h>
 
+#include "kernels/kernels.h"
 #include "text/vocabulary.h"
 
 typedef struct am_logit_rules {
+    const am_kernels *kernels;
     const am_specials *specials;
     const int32_t *suppress; /* tokens never allowed */
     int n_suppress;
@@ -24,9 +26,6 @@ typedef struct am_logit_rules {
 void am_logit_rules_apply(const am_logit_rules *r, const int32_t *tokens, int n, float *logits);
 
 /* log(sum(exp(x))); minus infinity when all are. */
-float am_log_sum_exp(const float *x, int n);
-
-/* Index of the greatest, the first of equals. */
-int am_arg_max(const float *x, int n);
+float am_log_sum_exp(const am_kernels *k, const float *x, int n);
 
 #endif

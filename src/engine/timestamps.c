@@ -41,3 +41,17 @@ am_cut am_timestamps_cut(const int32_t *tokens, int n, int32_t first_timestamp, 
     if (n > 0) spans[cut.n_spans++] = (am_span){ 0, n, 0, end_step };
     return cut;
 }
+
+int am_timestamps_cut_whole(const int32_t *tokens, int n, int32_t first_timestamp, int n_frames, am_span *spans) {
+    am_cut cut = am_timestamps_cut(tokens, n, first_timestamp, n_frames, spans);
+    int last_step = n_frames / STEP_FRAMES;
+    if (cut.n_done < n) {
+        int begin = cut.n_done - 1; /* the timestamp the rest begins at */
+        spans[cut.n_spans++] = (am_span){ begin, n - begin, tokens[begin] - first_timestamp, last_step };
+    }
+    for (int i = 0; i < cut.n_spans; i++) {
+        if (spans[i].start_step > last_step) spans[i].start_step = last_step;
+        if (spans[i].end_step > last_step) spans[i].end_step = last_step;
+    }
+    return cut.n_spans;
+}

@@ -21,4 +21,8 @@ typedef struct am_cut {
 /* tokens[n] of a window of n_frames; spans has room for n.  first_timestamp: the token <|0.00|>. */
 am_cut am_timestamps_cut(const int32_t *tokens, int n, int32_t first_timestamp, int n_frames, am_span *spans);
 
+/* The same for a window no other continues: text after the last pair is a segment up to the window's end, and no time lies
+ * behind it.  Returns the number of spans; there is room for n + 1. */
+int am_timestamps_cut_whole(const int32_t *tokens, int n, int32_t first_timestamp, int n_frames, am_span *spans);
+
 #endif

@@ -31,6 +31,10 @@ bool am_window_ready(const am_window *w) {
     return w->len >= (w->finished ? MIN_SAMPLES : AM_WINDOW_SAMPLES);
 }
 
+bool am_window_can_be_cut(const am_window *w) {
+    return w->len >= (w->finished ? MIN_SAMPLES : AM_WINDOW_SAMPLES + 1);
+}
+
 int am_window_samples(const am_window *w) {
     return w->len < AM_WINDOW_SAMPLES ? (int)w->len : AM_WINDOW_SAMPLES;
 }
@@ -39,10 +43,9 @@ int am_window_frames(const am_window *w) {
     return am_window_samples(w) / AM_HOP;
 }
 
-bool am_window_is_silent(const am_window *w) {
-    int n = am_window_samples(w);
-    for (int i = 0; i < n; i++)
-        if (fabsf(w->pcm[i]) > 1.0f / 32768) return false;
+bool am_window_is_silent(const float *pcm, int n_samples) {
+    for (int i = 0; i < n_samples; i++)
+        if (fabsf(pcm[i]) > 1.0f / 32768) return false;
     return true;
 }
 

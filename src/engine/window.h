@@ -25,6 +25,9 @@ am_status am_window_feed(am_window *w, const float *pcm, size_t n_samples);
 /* A window can be decoded: 30 s are there, or the rest after the end was declared. */
 bool am_window_ready(const am_window *w);
 
+/* The same where windows are cut in silence: more than 30 s, so that it is known whether audio goes on behind them. */
+bool am_window_can_be_cut(const am_window *w);
+
 /* Samples of the window to decode, at most 30 s. */
 int am_window_samples(const am_window *w);
 
@@ -32,7 +35,7 @@ int am_window_samples(const am_window *w);
 int am_window_frames(const am_window *w);
 
 /* Nothing but digital silence: no sample above one step of 16 bits.  Whisper writes words even on this. */
-bool am_window_is_silent(const am_window *w);
+bool am_window_is_silent(const float *pcm, int n_samples);
 
 /* Forget the first n_frames; frames past the end are simply the end. */
 void am_window_advance(am_window *w, int n_frames);
