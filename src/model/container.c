@@ -99,7 +99,8 @@ static am_status read_texts(opening *k, am_source_identity *source) {
     if (!k->q->format) return fail_damaged(k, "it was made from a format that is not known");
     if (!is_text(k->head + AM_HEADER_QUANTIZATION, 64, AM_CONTAINER_QUANTIZATION)) {
         char shown[65];
-        am_show(shown, sizeof shown, k->head + AM_HEADER_QUANTIZATION, 64);
+        am_show(shown, sizeof shown, k->head + AM_HEADER_QUANTIZATION,
+                strnlen((const char *)k->head + AM_HEADER_QUANTIZATION, 64));
         return am_fail(k->err, AM_E_MODEL, "%s: numbers of the kind \"%s\"; known is \"%s\"", k->file->shown, shown,
                        AM_CONTAINER_QUANTIZATION);
     }
@@ -127,7 +128,8 @@ static am_status check_entry(void *arg, const am_slot *slot) {
     uint32_t type = am_load_u32(entry + AM_ENTRY_TYPE);
     if (!is_text(entry + AM_ENTRY_NAME, AM_SLOT_NAME_CAP, slot->name)) {
         char shown[AM_SLOT_NAME_CAP + 1];
-        am_show(shown, sizeof shown, entry + AM_ENTRY_NAME, AM_SLOT_NAME_CAP);
+        am_show(shown, sizeof shown, entry + AM_ENTRY_NAME,
+                strnlen((const char *)entry + AM_ENTRY_NAME, AM_SLOT_NAME_CAP));
         return am_fail(k->err, AM_E_MODEL, "%s: section %u is \"%s\"; it must be %s", k->file->shown,
                        (unsigned)k->n_slots, shown, slot->name);
     }
