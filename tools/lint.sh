@@ -26,7 +26,8 @@ files() {
 
 # Tables that scripts made lie in data folders: nobody reads or edits those.
 c_files=$(files '*.c' '*.h' | grep -v /data/)
-sources="$c_files $(files '*.py' '*.sh' run bench/wer bench/e2e bench/encoder bench/memory)"
+benchmarks="bench/wer bench/e2e bench/encoder bench/memory bench/start bench/kernels bench/plot"
+sources="$c_files $(files '*.py' '*.sh' run $benchmarks)"
 
 # ---- Spacing ------------------------------------------------------------------------------------------------------
 while IFS= read -r line; do breach "$line"; done < <(

@@ -61,9 +61,10 @@ static void put_s8(const am_prepared *p, const cpu_scratch *s, const cpu_kv *kv,
            *values = (int8_t *)kv->values + head * values_len(p, kv);
     size_t at = (size_t)head * scales_len(kv);
     p->kernels.quantize_s8(s->q, ld, kv->k_scale + at + t, k.data, k.ld, m, hd, 0);
-    for (int i = 0; i < m; i++) am_keys_put_s8(keys, kv->k_sum + at, s->q + (ptrdiff_t)i * ld, t + i, hd);
+    am_s8_rows rows = { s->q, ld, t, m, hd };
+    am_keys_put_s8(keys, kv->k_sum + at, &rows);
     p->kernels.quantize_s8(s->q, ld, kv->v_scale + at + t, v.data, v.ld, m, hd, 0);
-    for (int i = 0; i < m; i++) am_values_put_s8(values, s->q + (ptrdiff_t)i * ld, t + i, hd, padded(kv->capacity, 4));
+    am_values_put_s8(values, padded(kv->capacity, 4), &rows);
 }
 
 void am_cpu_kv_put(am_backend *b, int worker, const cpu_kv *kv, int head, int t, int m, cpu_rows k, cpu_rows v) {

@@ -21,7 +21,7 @@ unsigned am_cpu_flags(void);
 
 /* The flags left when nothing better than `best` may be used: "c", "avx2", "avxvnni", "avx512", "avx512vnni"; on ARM
  * "c", "neon", "dotprod", "i8mm"; NULL or "auto" masks nothing.
- * Returns AM_OK, AM_E_ARG (unknown name) or AM_E_UNSUPPORTED (this machine lacks it). */
+ * Returns AM_OK, AM_E_ARG (unknown name, or one of another architecture) or AM_E_UNSUPPORTED (this machine lacks it). */
 am_status am_cpu_mask(const char *best, unsigned *flags, am_error *err);
 
 /* The name of the best instruction set in `flags`: "c", "avx2", ... */

@@ -7,22 +7,30 @@
 #include "kernels/kernels_c.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
+
+/* exp(scale * (x - top)) times v_scale in place of x; the sum of the former, or NaN where something is not finite. */
+static double weigh(float *x, const float *v_scale, int n, float scale) {
+    float top = x[am_max_f32_c(x, n)];
+    double sum = 0;
+    bool is_finite = true;
+    for (int t = 0; t < n; t++) {
+        float p = expf(scale * (x[t] - top));
+        is_finite &= !isnan(p) && isfinite(v_scale[t]);
+        sum += p;
+        x[t] = p * v_scale[t];
+    }
+    return is_finite ? sum : NAN;
+}
 
 void am_softmax_s8_c(int8_t *q, ptrdiff_t ldq, float *factor, float *x, ptrdiff_t ldx, const float *v_scale, int m,
                      int n, float scale) {
     for (int row = 0; row < m; row++, x += ldx, q += 2 * ldq, factor += 2) {
-        float top = x[am_max_f32_c(x, n)], top_r = 0;
-        double sum = 0;
-        for (int t = 0; t < n; t++) {
-            float p = expf(scale * (x[t] - top));
-            sum += p;
-            x[t] = p * v_scale[t];
-            if (x[t] > top_r) top_r = x[t];
-        }
-        float to_digits = top_r > 0 && isfinite(top_r) ? 16383.0f / top_r : 0;
+        double sum = weigh(x, v_scale, n, scale);
+        float top_r = isnan(sum) ? NAN : x[am_max_f32_c(x, n)], to_digits = 16383.0f / top_r;
         for (int t = 0; t < AM_ROUND_UP(n, 4); t++) {
-            int digits = t < n && to_digits > 0 ? (int)rintf(x[t] * to_digits) : 0;
+            int digits = t < n && to_digits > 0 && isfinite(to_digits) ? (int)rintf(x[t] * to_digits) : 0;
             q[t] = (int8_t)(digits >> 7);
             q[ldq + t] = (int8_t)(digits & 127);
         }
@@ -31,22 +39,65 @@ void am_softmax_s8_c(int8_t *q, ptrdiff_t ldq, float *factor, float *x, ptrdiff_
     }
 }
 
-void am_keys_put_s8(int8_t *k, int32_t *k_sum, const int8_t *key, int t, int head_dim) {
-    int words = (head_dim + 3) / 4;
-    int8_t *panel = k + (size_t)(t / AM_S8_NR) * words * AM_S8_NR * 4 + (size_t)(t % AM_S8_NR) * 4;
-    int32_t sum = 0;
-    for (int i = 0; i < words * 4; i++) {
-        int8_t value = i < head_dim ? key[i] : 0;
-        panel[(size_t)(i / 4) * AM_S8_NR * 4 + i % 4] = value;
-        sum += value;
-    }
-    k_sum[t] = sum;
+/* One position into its lane of a panel of keys. */
+static void put_key(int8_t *panel, int lane, const int8_t *key, int head_dim) {
+    for (int i = 0; i < head_dim; i++) panel[(size_t)(i / 4) * AM_S8_NR * 4 + (size_t)lane * 4 + i % 4] = key[i];
+    for (int i = head_dim; i % 4; i++) panel[(size_t)(i / 4) * AM_S8_NR * 4 + (size_t)lane * 4 + i % 4] = 0;
 }
 
-void am_values_put_s8(int8_t *v, const int8_t *value, int t, int head_dim, int v_capacity) {
-    v += (size_t)(t / 4) * AM_S8_NR * 4 + t % 4;
-    for (int i = 0; i < head_dim; i++)
-        v[(size_t)(i / AM_S8_NR) * v_capacity * AM_S8_NR + (size_t)(i % AM_S8_NR) * 4] = value[i];
+/* Sixteen positions, a whole panel: words of four bytes change places. */
+static void put_key_panel(int8_t *panel, const int8_t *keys, ptrdiff_t ld, int head_dim) {
+    for (int i = 0; i < head_dim; i += 4, panel += AM_S8_NR * 4)
+        for (int lane = 0; lane < AM_S8_NR; lane++) memcpy(panel + lane * 4, keys + lane * ld + i, 4);
+}
+
+void am_keys_put_s8(int8_t *k, int32_t *k_sum, const am_s8_rows *rows) {
+    int hd = rows->head_dim, end = rows->t + rows->m;
+    size_t panel_len = (size_t)AM_ROUND_UP(hd, 4) * AM_S8_NR;
+    for (int t = rows->t; t < end; t++) {
+        const int8_t *key = rows->data + (t - rows->t) * rows->ld;
+        int32_t sum = 0;
+        for (int i = 0; i < hd; i++) sum += key[i];
+        k_sum[t] = sum;
+    }
+    for (int t = rows->t; t < end;) {
+        const int8_t *keys = rows->data + (t - rows->t) * rows->ld;
+        int8_t *panel = k + (size_t)(t / AM_S8_NR) * panel_len;
+        if (t % AM_S8_NR == 0 && end - t >= AM_S8_NR && hd % 4 == 0) {
+            put_key_panel(panel, keys, rows->ld, hd);
+            t += AM_S8_NR;
+        } else {
+            put_key(panel, t % AM_S8_NR, keys, hd);
+            t++;
+        }
+    }
+}
+
+/* Four positions of sixteen dimensions: one line of a panel of values. */
+static void put_value_line(int8_t *line, const int8_t *values, ptrdiff_t ld) {
+    for (int i = 0; i < AM_S8_NR; i++) {
+        line[4 * i] = values[i];
+        line[4 * i + 1] = values[ld + i];
+        line[4 * i + 2] = values[2 * ld + i];
+        line[4 * i + 3] = values[3 * ld + i];
+    }
+}
+
+void am_values_put_s8(int8_t *v, int v_capacity, const am_s8_rows *rows) {
+    int hd = rows->head_dim, end = rows->t + rows->m;
+    size_t panel_len = (size_t)v_capacity * AM_S8_NR;
+    for (int t = rows->t; t < end;) {
+        const int8_t *values = rows->data + (t - rows->t) * rows->ld;
+        int8_t *line = v + (size_t)(t / 4) * AM_S8_NR * 4;
+        if (t % 4 == 0 && end - t >= 4 && hd % AM_S8_NR == 0) {
+            for (int i = 0; i < hd; i += AM_S8_NR, line += panel_len) put_value_line(line, values + i, rows->ld);
+            t += 4;
+        } else {
+            for (int i = 0; i < hd; i++)
+                line[i / AM_S8_NR * panel_len + (size_t)(i % AM_S8_NR) * 4 + t % 4] = values[i];
+            t++;
+        }
+    }
 }
 
 /* Pieces of the scratch memory, in bytes from its start. */

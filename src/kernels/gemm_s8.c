@@ -27,9 +27,10 @@ static float largest_magnitude(const float *x, int n) {
 void am_quantize_s8_c(int8_t *q, ptrdiff_t ldq, float *scale, const float *x, ptrdiff_t ldx, int m, int n, int flip) {
     for (int row = 0; row < m; row++, q += ldq, x += ldx) {
         float top = largest_magnitude(x, n), to_q = 127.0f / top;
+        bool is_usable = to_q > 0 && isfinite(to_q);
         scale[row] = top / 127.0f;
         for (int i = 0; i < n; i++) {
-            float value = top > 0 && isfinite(top) ? rintf(x[i] * to_q) : 0;
+            float value = is_usable ? rintf(x[i] * to_q) : 0;
             q[i] = (int8_t)((int)value ^ flip);
         }
         for (int i = n; i < rounded_up_to_4(n); i++) q[i] = (int8_t)flip;

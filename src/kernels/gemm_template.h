@@ -4,6 +4,7 @@
  *   MAX_ROWS       rows of the largest register tile
  *   PANELS_1 .. PANELS_6   panels that a tile of 1 .. 6 rows takes at once; more rows take one
  *   VECS_MAX       most vectors a row of any tile spans
+ *   FINISH         how the epilogue is defined, where not INLINE
  *
  * A tile of `rows` x `panels` keeps its sums in registers over the whole of k and reads x by broadcast.  Few rows take
  * several panels at once, because a fused multiply-add takes 4 cycles and one or two chains would wait for it.
@@ -13,9 +14,12 @@
 #include "kernels/math_template.h"
 
 #define PANEL_WIDTH (PANEL_VECS * 16)
+#ifndef FINISH
+#define FINISH INLINE
+#endif
 
 /* bias, GELU, residual and the store of sixteen sums; only `count` columns exist. */
-INLINE void gemm_finish(const am_gemm_args *a, int row, int column, v16 sum, int count) {
+FINISH void gemm_finish(const am_gemm_args *a, int row, int column, v16 sum, int count) {
     float *y = a->y + row * a->ldy + column;
     const float *residual = a->residual ? a->residual + row * a->ldr + column : 0;
     if (count >= 16) {

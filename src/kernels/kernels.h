@@ -172,10 +172,16 @@ typedef struct am_attention_s8_args {
     float scale;
 } am_attention_s8_args;
 
-/* Put position t of one head into the panels above: key and value [head_dim], bytes as quantize_s8 gives them with
- * flip 0.  Nothing else is touched, so positions may be appended one by one. */
-void am_keys_put_s8(int8_t *k, int32_t *k_sum, const int8_t *key, int t, int head_dim);
-void am_values_put_s8(int8_t *v, const int8_t *value, int t, int head_dim, int v_capacity);
+/* Put positions t .. t+m-1 of one head into the panels above: rows of keys or values, head_dim bytes each, as
+ * quantize_s8 gives them with flip 0, row stride ld.  Nothing else is touched, so positions may be appended one by one;
+ * whole panels (t and m multiples of 16) are many times faster. */
+typedef struct am_s8_rows {
+    const int8_t *data;
+    ptrdiff_t ld;
+    int t, m, head_dim;
+} am_s8_rows;
+void am_keys_put_s8(int8_t *k, int32_t *k_sum, const am_s8_rows *rows);
+void am_values_put_s8(int8_t *v, int v_capacity, const am_s8_rows *rows);
 
 /* ---- reductions ---------------------------------------------------------------------------------------------
  *

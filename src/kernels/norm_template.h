@@ -1,4 +1,4 @@
-/* softmax, LayerNorm and GELU over v16.  Included once per instruction set with NAME(op) defined.
+/* softmax, LayerNorm, GELU and reductions over v16.  Included once per instruction set with NAME(op) defined.
  * Sums keep two accumulators of sixteen lanes, so their order does not depend on the width of the registers.
  *
  * SPDX-License-Identifier: MIT */
@@ -68,4 +68,36 @@ TARGET void NAME(gelu_f32)(float *y, const float *x, int n) {
     int whole = n & ~15, rest = n & 15;
     for (int i = 0; i < whole; i += 16) v_store(y + i, v_gelu(v_load(x + i)));
     if (rest) v_store_part(y + whole, v_gelu(v_load_part(x + whole, rest, 0.0f)), rest);
+}
+
+/* Two passes: how great, then where.  Where NaN hides the greatest, index 0. */
+TARGET int NAME(max_f32)(const float *x, int n) {
+    v16 top[4];
+    for (int j = 0; j < 4; j++) top[j] = v_set(-INFINITY);
+    int whole = n & ~15, i = 0;
+    for (; i + 64 <= n; i += 64)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) top[j] = v_max(top[j], v_load(x + i + 16 * j));
+    for (; i < n; i += 16) top[0] = v_max(top[0], i < whole ? v_load(x + i) : v_load_part(x + i, n - i, -INFINITY));
+    v16 greatest = v_set(v_top(v_max(v_max(top[0], top[1]), v_max(top[2], top[3]))));
+    for (i = 0; i < n; i += 16) {
+        v16 value = i < whole ? v_load(x + i) : v_load_part(x + i, n - i, NAN);
+        unsigned equal = v_equal(value, greatest);
+        if (equal) return i + __builtin_ctz(equal);
+    }
+    return 0;
+}
+
+/* Blocks of 256 go to a double: sixteen lanes that add thousands of terms of one size would lose digits. */
+TARGET float NAME(sum_exp_f32)(const float *x, int n, float shift) {
+    double sum = 0;
+    v16 s = v_set(shift);
+    for (int block = 0; block < n; block += 256) {
+        int end = n - block < 256 ? n : block + 256, i = block;
+        v16 part = v_zero();
+        for (; i + 16 <= end; i += 16) part = v_add(part, v_exp(v_sub(v_load(x + i), s)));
+        if (i < end) part = v_add(part, v_keep_part(v_exp(v_sub(v_load_part(x + i, end - i, 0.0f), s)), end - i));
+        sum += v_sum(part);
+    }
+    return (float)sum;
 }

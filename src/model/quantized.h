@@ -68,6 +68,10 @@ typedef struct am_quantized {
 am_status am_quantized_make(am_quantized **q, const am_weights *w, am_pool *pool, am_error *err);
 void am_quantized_close(am_quantized **q);
 
+/* Rows that were read and are rarely needed again need no memory: those of a mapped file come back from it when somebody
+ * asks; others stay. */
+void am_quantized_release_rows(const am_quantized *q, const am_plain_rows *rows);
+
 /* What a container was made from, so that it can be told when that has changed.  Filled from the files of a model folder
  * or a model file: names, sizes, times of change to the nanosecond. */
 typedef struct am_source_identity {

@@ -13,9 +13,8 @@
 
 enum {
     AM_SLOT_NAME_CAP = 40,
-    AM_S8_PANEL = 16,      /* outputs of a panel, and */
-    AM_S8_GROUP = 4,       /* inputs that lie together in it: the layout of gemm_s8s8 */
-    AM_LIST_MAX = 1 << 16, /* tokens of a list, alignment heads */
+    AM_S8_PANEL = 16, /* outputs of a panel, and */
+    AM_S8_GROUP = 4,  /* inputs that lie together in it: the layout of gemm_s8s8 */
 };
 
 /* Numbers of the file format: they never change. */

@@ -1,4 +1,4 @@
-/* softmax, LayerNorm, GELU for AVX512.  SPDX-License-Identifier: MIT */
+/* softmax, LayerNorm, GELU, reductions for AVX512.  SPDX-License-Identifier: MIT */
 #include "kernels/x86/kernels_x86.h"
 #include "kernels/x86/vec16_avx512.h"
 

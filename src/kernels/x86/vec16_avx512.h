@@ -8,7 +8,11 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-#define TARGET __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
+/* A file that needs more than this instruction set says what, with a comma before it. */
+#ifndef TARGET_EXTRA
+#define TARGET_EXTRA ""
+#endif
+#define TARGET __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl" TARGET_EXTRA)))
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 typedef __m512 v16;
@@ -81,5 +85,86 @@ INLINE __m256 v_high8(v16 a) {
 }
 
 #include "kernels/x86/vec16_lanes.h"
+/* ---- Sixteen 32-bit integers ---- */
+
+typedef __m512i v16i;
+typedef __m512i vword; /* one 32-bit word in every lane of a register */
+
+INLINE v16i i_zero(void) {
+    return _mm512_setzero_si512();
+}
+INLINE v16i i_load(const void *p) {
+    return _mm512_loadu_si512(p);
+}
+INLINE void i_store(void *p, v16i a) {
+    _mm512_storeu_si512(p, a);
+}
+INLINE vword i_word(const void *p) {
+    return _mm512_castps_si512(_mm512_broadcastss_ps(_mm_load_ss(p)));
+}
+INLINE v16i i_add(v16i a, v16i b) {
+    return _mm512_add_epi32(a, b);
+}
+INLINE v16i i_sub(v16i a, v16i b) {
+    return _mm512_sub_epi32(a, b);
+}
+INLINE v16i i_shift_left(v16i a, int bits) {
+    return _mm512_slli_epi32(a, (unsigned)bits);
+}
+INLINE v16 i_to_float(v16i a) {
+    return _mm512_cvtepi32_ps(a);
+}
+/* Of four bytes b0 b1 b2 b3 in each word, as s16: b0 and b2; b1 and b3. */
+INLINE v16i i_even_bytes(v16i a) {
+    return _mm512_srai_epi16(_mm512_slli_epi16(a, 8), 8);
+}
+INLINE v16i i_odd_bytes(v16i a) {
+    return _mm512_srai_epi16(a, 8);
+}
+/* acc + the sum of two products of s16, in each word. */
+INLINE v16i i_dot_s16(v16i acc, vword x, v16i w) {
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w));
+}
+INLINE v16i i_set(int32_t x) {
+    return _mm512_set1_epi32(x);
+}
+INLINE v16i i_max_unsigned(v16i a, v16i b) {
+    return _mm512_max_epu32(a, b);
+}
+INLINE v16i i_and(v16i a, v16i b) {
+    return _mm512_and_si512(a, b);
+}
+INLINE v16i i_xor(v16i a, v16i b) {
+    return _mm512_xor_si512(a, b);
+}
+INLINE v16i i_from_float(v16 a) { /* to nearest, ties to even */
+    return _mm512_cvtps_epi32(a);
+}
+INLINE v16i v_bits(v16 a) {
+    return _mm512_castps_si512(a);
+}
+INLINE v16 v_from_bits(v16i a) {
+    return _mm512_castsi512_ps(a);
+}
+/* The greatest lane, taken as unsigned. */
+INLINE uint32_t i_top_unsigned(v16i a) {
+    return _mm512_reduce_max_epu32(a);
+}
+/* A bit for each lane where a == b. */
+INLINE unsigned v_equal(v16 a, v16 b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+/* Thirty-two words -32768..32767 as s16, for i_words_to_bytes() and what works on each s16. */
+INLINE v16i i_words(v16i a, v16i b) {
+    return _mm512_packs_epi32(a, b);
+}
+INLINE v16i i_words_shift_right(v16i a, int bits) {
+    return _mm512_srli_epi16(a, (unsigned)bits);
+}
+/* The low bytes, which must be -128..127, of a, b and c, d where ab = i_words(a, b), in order. */
+INLINE v16i i_words_to_bytes(v16i ab, v16i cd) {
+    __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, _mm512_packs_epi16(ab, cd));
+}
 
 #endif

@@ -1,0 +1,6 @@
+/* quantize_s8, softmax_s8 for AVX2.  SPDX-License-Identifier: MIT */
+#include "kernels/x86/kernels_x86.h"
+#include "kernels/x86/vec16_avx2.h"
+
+#define NAME(op) am_##op##_avx2
+#include "kernels/x86/quantize_template.h"

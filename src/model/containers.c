@@ -1,0 +1,91 @@
+/* Converted models: found, made, replaced.  See containers.h.
+ *
+ * Whoever opens a model wants to transcribe, not to keep a cache in order: nothing about the folder of containers keeps
+ * a good model from opening.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "model/containers.h"
+
+#include "model/catalogue.h"
+
+typedef struct loading {
+    const char *path;
+    char container[AM_PATH_CAP]; /* empty: none */
+    am_source_identity identity;
+    am_pool *pool;
+    const am_logger *logger;
+    am_error *err;
+} loading;
+
+/* NULL in *q when there is none that can be used; that is AM_OK, only memory is a failure. */
+static am_status find_container(const loading *k, am_quantized **q, am_error *why) {
+    am_source_identity source;
+    am_status status = am_container_open(q, k->container, k->pool, &source, why);
+    if (status == AM_E_NOMEM) return status;
+    if (status == AM_OK && strcmp(source.hex, k->identity.hex) == 0) return AM_OK;
+    if (status == AM_OK)
+        am_log(k->logger, AM_LOG_INFO, "%s: the model has changed since, converting again", k->container);
+    else if (status != AM_E_OPEN || am_path_exists(k->container))
+        am_log(k->logger, AM_LOG_INFO, "%s; converting again", why->text);
+    am_quantized_close(q);
+    return AM_OK;
+}
+
+static am_status make(const loading *k, am_quantized **q) {
+    am_weights *w;
+    am_status status = am_weights_open(&w, k->path, k->logger, k->err);
+    if (status == AM_OK) status = am_quantized_make(q, w, k->pool, k->err);
+    am_weights_close(&w);
+    return status;
+}
+
+/* Replace a model in memory by its container, when that can be written. */
+static void keep(const loading *k, const char *container_dir, am_quantized **q) {
+    am_quantized *mapped;
+    am_error why = { 0 };
+    am_status status = am_make_folders(container_dir, &why);
+    if (status == AM_OK) status = am_container_write(*q, &k->identity, k->container, &why);
+    if (status == AM_OK) status = am_container_open(&mapped, k->container, k->pool, NULL, &why);
+    if (status != AM_OK) {
+        am_log(k->logger, AM_LOG_WARNING, "the converted model is not kept: %s", why.text);
+        return;
+    }
+    am_log(k->logger, AM_LOG_INFO, "%s: converted, %.0f MB", k->container, (double)mapped->n_bytes / 1e6);
+    am_quantized_close(q);
+    *q = mapped;
+}
+
+static am_status load(loading *k, const char *container_dir, am_quantized **q) {
+    if (am_container_is(k->path)) return am_container_open(q, k->path, k->pool, NULL, k->err);
+    if (container_dir) {
+        am_error why = { 0 };
+        am_status status = am_container_place(k->container, container_dir, k->path, &why);
+        if (status == AM_OK) status = am_source_identify(&k->identity, k->path, &why);
+        if (status == AM_OK) status = find_container(k, q, &why);
+        else k->container[0] = '\0'; /* what is wrong with the path itself, the readers say better */
+        if (status == AM_E_NOMEM && k->err) *k->err = why;
+        if (status == AM_E_NOMEM || *q) return status;
+    }
+    am_status status = make(k, q);
+    if (status == AM_OK && k->container[0]) keep(k, container_dir, q);
+    return status;
+}
+
+am_status am_quantized_load(am_quantized **q, const char *path, const char *container_dir, am_pool *pool,
+                            const am_logger *logger, am_error *err) {
+    loading k = { .path = path, .pool = pool, .logger = logger, .err = err };
+    *q = NULL;
+    return load(&k, container_dir, q);
+}
+
+am_status am_container_convert(const char *path, const char *container, am_pool *pool, const am_logger *logger,
+                               am_error *err) {
+    loading k = { .path = path, .pool = pool, .logger = logger, .err = err };
+    am_quantized *q = NULL;
+    if (am_container_is(path)) return am_fail(err, AM_E_ARG, "%.600s: a converted model already", path);
+    am_status status = am_source_identify(&k.identity, path, err);
+    if (status == AM_OK) status = make(&k, &q);
+    if (status == AM_OK) status = am_container_write(q, &k.identity, container, err);
+    am_quantized_close(&q);
+    return status;
+}
