@@ -83,6 +83,7 @@ static void start_encoding(am_batch *b) {
         am_passage_set_silent(&f->passage, f->seek, f->n_frames);
         f->stage = AM_DONE;
     } else {
+        f->last_sound = am_cutter_last_sound(&b->cutter, w->pcm, n_samples);
         memcpy(b->pcm, w->pcm, (size_t)n_samples * sizeof *b->pcm);
         b->slot_taken[slot] = true;
         f->stage = AM_ENCODING;
@@ -121,6 +122,7 @@ static void start_decoding(am_batch *b) {
             set_failed(b, f, status, &e->error);
             return;
         }
+        e->options.end_not_before = f->last_sound / 2;
         am_decoder_start(&e->decoder, f->slot, &e->options, &f->passage.result);
         f->stage = AM_DECODING;
     }

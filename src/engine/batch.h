@@ -22,6 +22,7 @@ typedef struct am_flight {
     int slot;
     int64_t seek;
     int n_frames;
+    int last_sound; /* frame, see am_cutter_last_sound() */
     am_passage passage;
     am_error error; /* of a failed one */
 } am_flight;

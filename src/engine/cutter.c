@@ -12,11 +12,14 @@ enum {
     LONG_PAUSE = 100 - STRETCH,           /* boundaries in a pause of a second: likely the end of a sentence */
     FINE = 4,                             /* frames averaged when a cut is put in its place */
     SHORTEST_SKIP = 100,
+    SECOND = 100,
     KEPT = 50, /* of the silence in front of a word: breath, soft consonants */
 };
 
-#define PAUSE 1e-4f         /* -40 dB, in power */
-#define NEARLY_EQUAL 2.0f   /* 3 dB */
+#define PAUSE 1e-4f       /* -40 dB, in power */
+#define NEARLY_EQUAL 2.0f /* 3 dB */
+#define LOUD 3e-3f        /* -25 dB */
+#define OVER_NOISE 10.0f
 #define INAUDIBLE 1e-6f     /* -60 dB */
 #define ONE_STEP 9.313e-10f /* a sine of one step of 16 bits, squared: (1 / 32768)^2 */
 
@@ -105,4 +108,16 @@ int am_cutter_end(am_cutter *c, const float *pcm) {
         n = 0;
     }
     return settle(c->loudness, cut);
+}
+
+int am_cutter_last_sound(am_cutter *c, const float *pcm, int n_samples) {
+    int n_frames = look(c, pcm, n_samples), n_loud = 0;
+    if (n_frames == 0) return 0;
+    float loud = greatest(c->smooth, n_frames) * LOUD, noise = least(c->smooth, n_frames) * OVER_NOISE;
+    float limit = loud > noise ? loud : noise;
+    for (int f = n_frames - 1; f >= 0; f--) {
+        n_loud += c->smooth[f] > limit;
+        if (n_loud == SECOND) return f;
+    }
+    return 0;
 }

@@ -27,4 +27,7 @@ int am_cutter_skip(am_cutter *c, const float *pcm, int n_samples);
 /* Frames of the window that begins with the 30 s at pcm, when audio goes on behind them. */
 int am_cutter_end(am_cutter *c, const float *pcm);
 
+/* The last frame of pcm[n_samples] with at least a second of loud sound behind it; 0 when there is none. */
+int am_cutter_last_sound(am_cutter *c, const float *pcm, int n_samples);
+
 #endif

@@ -11,6 +11,9 @@
 
 #include "engine/choice.h"
 
+/* Below this average the tail of a text is not believed: Whisper's own threshold for a window. */
+#define UNWILLING_LOGPROB (-1.0)
+
 am_status am_decoder_open(am_decoder *d, const am_model *model, am_pool *pool, am_backend *backend, int n_slots,
                           am_error *err) {
     size_t n_text_ctx = (size_t)model->dims.n_text_ctx, n_prompt = (size_t)n_slots * n_text_ctx;
@@ -82,6 +85,8 @@ void am_decoder_start(am_decoder *d, int slot, const am_decode_options *options,
     int room = dims->n_text_ctx - t->n_prompt;
     t->most = room < AM_MAX_SAMPLED(dims) ? room : AM_MAX_SAMPLED(dims);
     t->rules.timestamps = options->timestamps;
+    t->rules.end_not_before = options->end_not_before;
+    t->n_willing = -1;
     t->n_fed = 0;
     t->sum_logprob = 0;
     t->is_done = false;
@@ -126,14 +131,31 @@ static void gather_rows(am_decoder *d) {
         }
 }
 
+/* A text that was made to go on, and did so without conviction, is what it was before: there is no speech. */
+static void drop_unwilling(am_text *t) {
+    am_decode_result *r = t->result;
+    int n_tail = r->n_tokens - t->n_willing;
+    if (t->n_willing < 0 || t->sum_logprob - t->willing_logprob >= UNWILLING_LOGPROB * n_tail) return;
+    r->n_tokens = t->n_willing;
+    t->sum_logprob = t->willing_logprob;
+}
+
 static void choose_token(const am_decoder *d, am_text *t, const am_decode_row *row) {
     am_decode_result *r = t->result;
+    int32_t end_of_text = t->rules.specials->end_of_text;
+    float end_logit = row->logits[end_of_text];
     am_logit_rules_apply(&t->rules, r->tokens, r->n_tokens, row->logits);
     am_choice choice = am_choose(&d->model->kernels, d->model->ops, d->backend, row, t->rules.n_vocab);
+    if (t->n_willing < 0 && r->n_tokens > 0 && isinf(row->logits[end_of_text]) &&
+        end_logit > row->logits[choice.token]) {
+        t->n_willing = r->n_tokens;
+        t->willing_logprob = t->sum_logprob;
+    }
     t->sum_logprob += choice.logprob;
-    bool is_end = choice.token == t->rules.specials->end_of_text;
+    bool is_end = choice.token == end_of_text;
     if (!is_end) r->tokens[r->n_tokens++] = choice.token;
     t->is_done = is_end || r->n_tokens == t->most;
+    if (t->is_done) drop_unwilling(t);
     r->avg_logprob = (float)(t->sum_logprob / (r->n_tokens + 1));
 }
 

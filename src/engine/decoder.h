@@ -22,6 +22,7 @@ typedef struct am_decode_options {
     int language; /* index, ignored by English-only models */
     am_task task;
     bool timestamps;
+    int end_not_before; /* step of 0.02 s: speech is heard later than this, so the text may not end before; 0: unknown */
 } am_decode_options;
 
 typedef struct am_decode_result {
@@ -43,6 +44,8 @@ typedef struct am_text {
     bool is_caught_up; /* in this step: the logits of its last row say which token comes next */
     bool is_done;
     double sum_logprob;
+    int n_willing;          /* tokens before the model would have ended too early, or -1 */
+    double willing_logprob; /* their sum */
 } am_text;
 
 typedef struct am_decoder {

@@ -26,6 +26,8 @@ static void order_timestamps(const am_logit_rules *r, const int32_t *tokens, int
     if (last_is_time && before_is_time) forbid(logits, first, r->n_vocab); /* a pair is closed: text must follow */
     else if (last_is_time) forbid(logits, 0, end_of_text); /* a segment ended: no text before its pair */
 
+    if (last_is_time && tokens[n - 1] - first < r->end_not_before) logits[end_of_text] = -INFINITY;
+
     int latest = -1;
     for (int i = n - 1; i >= 0 && latest < 0; i--)
         if (tokens[i] >= first) latest = tokens[i];

@@ -20,6 +20,7 @@ typedef struct am_logit_rules {
     int n_suppress_first;
     bool timestamps;           /* segments carry times; else timestamp tokens are never allowed */
     int max_initial_timestamp; /* in steps of 0.02 s: the first segment begins no later */
+    int end_not_before;        /* in the same steps: the text does not end with a timestamp before this one */
 } am_logit_rules;
 
 /* tokens[n]: what was sampled in this window so far. */

@@ -54,9 +54,22 @@ static void nothing(void **state) {
     assert_int_equal(cut.advance, 1234);
 }
 
+static void a_window_that_stands_alone(void **state) {
+    const int32_t open_end[] = { T(0), 5, 6, T(100), T(110), 7, T(200), T(210), 8 };
+    assert_int_equal(am_timestamps_cut_whole(open_end, 9, 1000, 600, spans), 3);
+    expect_span(1, 4, 3, 110, 200);
+    expect_span(2, 7, 2, 210, 300); /* nobody else decodes what follows the last pair */
+    const int32_t single[] = { T(0), 5, T(100), T(100), 7, T(300) };
+    assert_int_equal(am_timestamps_cut_whole(single, 6, 1000, 500, spans), 2);
+    expect_span(1, 3, 3, 100, 250); /* no time lies behind the window */
+    assert_int_equal(am_timestamps_cut_whole(single + 1, 1, 1000, 500, spans), 1);
+    expect_span(0, 0, 1, 0, 250);
+    assert_int_equal(am_timestamps_cut_whole(NULL, 0, 1000, 500, spans), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(pairs_and_an_open_end),
                                         cmocka_unit_test(single_timestamp_at_the_end), cmocka_unit_test(one_segment),
-                                        cmocka_unit_test(nothing) };
+                                        cmocka_unit_test(nothing), cmocka_unit_test(a_window_that_stands_alone) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
