@@ -14,6 +14,7 @@ struct am_model {
     unsigned cpu_flags;
     const am_backend_ops *ops;
     am_prepared *prepared;
+    am_quantized *quantized; /* what `prepared` uses; NULL when it computes in f32 */
     am_vocabulary *vocabulary;
     int32_t *suppress; /* tokens never to be sampled, the timestamp rules' own aside */
     int n_suppress;
