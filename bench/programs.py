@@ -84,18 +84,21 @@ def chosen(args, parser):
             "fw-int8-batch": lambda: [FasterWhisper(model, "int8", batch)],
             "fw-int8": lambda: [FasterWhisper(model, "int8")], "fw-f32": lambda: [FasterWhisper(model, "float32")],
             "whisper-cpp": lambda: [WhisperCpp(args.whisper_cpp, ggml) for ggml in args.ggml]}
-    return [program for key in KEYS if key in keys for program in make[key]()]
+    found = [program for key in KEYS if key in keys for program in make[key]()]
+    if not found:
+        parser.error("nothing to run: whisper-cpp needs --whisper-cpp and --ggml")
+    return found
 
 
 def label(program, threads=None):
     return "%s %s%s" % (program.name, program.options, ", %d threads" % threads if threads else "")
 
 
-def one_second(language="en"):
+def one_second():
     """A file of one second of speech, cut from the prompts once."""
-    path = os.path.join(common.DATA, "speech", language + "-1s.wav")
+    path = os.path.join(common.DATA, "speech", "en-1s.wav")
     if not os.path.exists(path):
-        rate, pcm = speech.read_wav(speech.need_speech(language)[0])
+        rate, pcm = speech.read_wav(speech.need_speech("en")[0])
         with wave.open(path + ".part", "wb") as w:
             w.setparams((1, 2, rate, 0, "NONE", ""))
             w.writeframes(pcm[:rate * 2])
