@@ -53,6 +53,7 @@ BAD_USE = [
     (["transcribe", "a", "--compute", "f64"], 'unknown value of --compute "f64": it is one of auto|f32'),
     (["transcribe", "a", "--progress", "x"], 'unknown value of --progress "x": it is one of auto|never'),
     (["transcribe", "a", "--threads", "0"], 'option "--threads" wants a whole number from 1 to 256, not "0"'),
+    (["transcribe", "a", "--threads", "10000"], 'option "--threads" wants a whole number from 1 to 256, not "10000"'),
     (["transcribe", "a", "--threads", "-1"], 'option "--threads" wants a whole number from 1 to 256, not "-1"'),
     (["transcribe", "a", "-t2x"], 'option "--threads" wants a whole number from 1 to 256, not "2x"'),
     (["transcribe", "a", "-t", "99999999999999999999"],

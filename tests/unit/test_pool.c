@@ -97,6 +97,7 @@ typedef struct background_job {
     int n_rounds;
     int n_done; /* plain: published by the function's return */
     _Atomic bool *gate;
+    _Atomic bool has_begun;
 } background_job;
 
 static void many_runs(void *arg) {
@@ -167,6 +168,7 @@ static void meet(void *arg, int task, int worker) {
 static void meeting_in_background(void *arg) {
     background_job *job = arg;
     _Atomic bool here[2] = { 0 };
+    atomic_store(&job->has_begun, true);
     if (job->gate) expect(comes_true(job->gate));
     am_pool_run(job->pool, meet, here, 2);
     job->n_done++;
@@ -206,6 +208,7 @@ static void the_owner_does_not_need_the_worker(void **state) {
     _Atomic bool runs_are_over = false;
     background_job job = { .pool = pool, .gate = &runs_are_over };
     am_pool_start(pool, meeting_in_background, &job);
+    assert_true(comes_true(&job.has_begun)); /* else am_pool_wait() would call it */
     for (int round = 0; round < 200; round++) check_run(pool, &run, tasks_of_round(round));
     assert_false(am_pool_is_idle(pool));
     atomic_store(&runs_are_over, true);
@@ -216,6 +219,8 @@ static void the_owner_does_not_need_the_worker(void **state) {
 
 /* Asleep in am_pool_wait() too, the owner wakes for the background's run and for its end. */
 static void slow_meeting(void *arg) {
+    background_job *job = arg;
+    atomic_store(&job->has_begun, true);
     sleep_ms(3);
     meeting_in_background(arg);
     sleep_ms(3);
@@ -225,7 +230,9 @@ static void a_sleeping_owner_wakes(void **state) {
     am_pool *pool = open_pool(2);
     background_job job = { .pool = pool };
     for (int i = 0; i < 10; i++) {
+        atomic_store(&job.has_begun, false);
         am_pool_start(pool, slow_meeting, &job);
+        assert_true(comes_true(&job.has_begun));
         am_pool_wait(pool);
         assert_int_equal(job.n_done, i + 1);
     }
