@@ -31,6 +31,13 @@ bool am_cli_cache_dir(char *path, size_t cap) {
     return true;
 }
 
+bool am_cli_container_dir(const char *cache, char *path, size_t cap) {
+    int len = snprintf(path, cap, "%s/containers", cache);
+    if (len >= 0 && (size_t)len < cap) return true;
+    am_cli_say("the path of the cache folder is longer than %zu bytes", cap - sizeof "/containers");
+    return false;
+}
+
 bool am_cli_terminal_is_dumb(void) {
     const char *term = getenv("TERM");
     return !term || !term[0] || strcmp(term, "dumb") == 0;

@@ -11,6 +11,9 @@
  * False, with a sentence said, when there is no home or the path is too long. */
 bool am_cli_cache_dir(char *path, size_t cap);
 
+/* Where converted models are kept: "containers" in that folder.  False, with a sentence said, when the path is too long. */
+bool am_cli_container_dir(const char *cache, char *path, size_t cap);
+
 /* TERM says that the terminal cannot move its cursor (an editor's shell window, a build log). */
 bool am_cli_terminal_is_dumb(void);
 

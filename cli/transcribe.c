@@ -191,11 +191,12 @@ static void configure(am_cli_job *job, const settings *s, int n_inputs, char **i
     job->session.logger = logger;
 }
 
-static int locate_model(const char *name, char *path, size_t cap) {
+static int locate_model(const char *name, char path[AM_CLI_PATH_MAX], char container_dir[AM_CLI_PATH_MAX]) {
     char cache[AM_CLI_PATH_MAX];
     am_error err = { 0 };
-    if (!am_cli_cache_dir(cache, sizeof cache)) return AM_EXIT_MODEL;
-    if (am_model_locate(name, cache, path, cap, &err) == AM_OK) return AM_EXIT_OK;
+    if (!am_cli_cache_dir(cache, sizeof cache) || !am_cli_container_dir(cache, container_dir, AM_CLI_PATH_MAX))
+        return AM_EXIT_MODEL;
+    if (am_model_locate(name, cache, path, AM_CLI_PATH_MAX, &err) == AM_OK) return AM_EXIT_OK;
     am_cli_say("%s", err.text);
     return AM_EXIT_MODEL;
 }
@@ -248,12 +249,13 @@ int am_cli_transcribe(int argc, char **argv) {
         return AM_EXIT_USE;
     }
     static am_cli_job job;
-    char model_path[AM_CLI_PATH_MAX];
+    char model_path[AM_CLI_PATH_MAX], container_dir[AM_CLI_PATH_MAX];
     configure(&job, &s, n_inputs, argv);
     job.model_config.path = model_path;
+    job.model_config.container_dir = container_dir;
     int code = check_inputs(n_inputs, argv);
     if (code == AM_EXIT_OK) code = plan_results(&job.plan, &s, n_inputs, argv);
-    if (code == AM_EXIT_OK) code = locate_model(s.model ? s.model : "base", model_path, sizeof model_path);
+    if (code == AM_EXIT_OK) code = locate_model(s.model ? s.model : "base", model_path, container_dir);
     if (code == AM_EXIT_OK) code = am_cli_plan_make_folder(&job.plan);
     if (code == AM_EXIT_OK) code = transcribe_all(&job);
     am_cli_plan_close(&job.plan);

@@ -107,11 +107,16 @@ typedef struct am_model am_model;
 
 typedef struct am_model_config {
     size_t struct_size;
-    const char *path; /* a CTranslate2 or Hugging Face folder, or a model file (model.bin, ggml .bin, .safetensors) */
+    const char
+        *path; /* a CTranslate2 or Hugging Face folder, or a model file (model.bin, ggml .bin, .safetensors, .am) */
     const char *compute; /* NULL or "auto" (which is int8), "int8" or "f32" */
     const char *cpu; /* best instruction set to use: NULL for what the machine has, or "c", "avx2", "avx512vnni", ... */
     int n_threads;   /* threads that prepare the weights; 0: one per core */
     am_logger logger;
+    /* For int8: the folder that converted models are kept in, made when missing.  A model that was opened before is then
+     * mapped in no time, and its memory shared by all programs that use it.  A container that is damaged, or whose model
+     * has changed, is made again; one that cannot be written is a warning.  NULL: convert in memory each time. */
+    const char *container_dir;
 } am_model_config;
 
 /* What a model is.  Pointers live as long as the model.  Since 0.1. */
@@ -136,8 +141,8 @@ static inline void am_model_config_init(am_model_config *cfg) {
 /* Open, check and prepare a model.  Everything in the file is validated before anything is allocated from its numbers.
  *
  * Returns AM_OK; AM_E_ARG; AM_E_OPEN; AM_E_MODEL (foreign, truncated, damaged or inconsistent file: the sentence names
- * file, tensor and numbers); AM_E_UNSUPPORTED (compute or cpu not available here); AM_E_NOMEM.  On failure *model is
- * NULL.  The model is immutable and may be used by any number of sessions and threads.  Since 0.1. */
+ * file, tensor and numbers); AM_E_UNSUPPORTED (compute or cpu not available here, f32 from a container); AM_E_NOMEM.  On
+ * failure *model is NULL.  The model is immutable and may be used by any number of sessions and threads.  Since 0.1. */
 AM_API am_status am_model_open(am_model **model, const am_model_config *cfg, am_error *err);
 
 /* Close and set *model to NULL.  NULL and half-built models are fine.  All sessions must be closed before.  Since 0.1. */
@@ -145,6 +150,32 @@ AM_API void am_model_close(am_model **model);
 
 /* Fill `info` (whose struct_size the caller has set).  Any thread.  Since 0.1. */
 AM_API am_status am_model_info_get(const am_model *model, am_model_info *info);
+
+typedef struct am_convert_config {
+    size_t struct_size;
+    const char *path;   /* of the model, as in am_model_config */
+    const char *output; /* the container to write; NULL: into container_dir, where am_model_open() finds it */
+    const char *container_dir;
+    int n_threads; /* 0: one per core */
+    am_logger logger;
+} am_convert_config;
+
+static inline void am_convert_config_init(am_convert_config *cfg) {
+    am_config_init(cfg, sizeof *cfg);
+}
+
+/* Convert a model into a native container (.am): int8 in the layout the kernels read, checksums over everything.  Its path
+ * is written into `written` (`cap` bytes; may be NULL).  Atomic: the file is whole or not there, and any number of programs
+ * may convert into the same place at once.
+ *
+ * Returns AM_OK; AM_E_ARG (nothing to convert or nowhere to put it; a container already); AM_E_OPEN; AM_E_MODEL; AM_E_IO
+ * (full disk, no permission); AM_E_LIMIT (`cap`); AM_E_NOMEM.  Since 0.1. */
+AM_API am_status am_model_convert(const am_convert_config *cfg, char *written, size_t cap, am_error *err);
+
+/* Write into `container` (`cap` bytes) where the container of the model at `path` lies in `container_dir`.  It is not
+ * looked into.  Returns AM_OK; AM_E_ARG; AM_E_OPEN (there is none, or no such model); AM_E_LIMIT.  Since 0.1. */
+AM_API am_status am_model_converted(const char *path, const char *container_dir, char *container, size_t cap,
+                                    am_error *err);
 
 /* ---- Catalogue of models ------------------------------------------------------------------------------------ */
 
@@ -190,11 +221,12 @@ static inline void am_pull_config_init(am_pull_config *cfg) {
  * AM_E_CANCELLED; AM_E_UNSUPPORTED (built without downloads).  One caller per cache_dir and name.  Since 0.1. */
 AM_API am_status am_model_pull(const am_pull_config *cfg, am_error *err);
 
-/* Read a cached model whole and compare its size and SHA-256 with the catalogue's.
- * Returns AM_OK, AM_E_ARG, AM_E_OPEN (not there), AM_E_CHECKSUM, AM_E_IO.  Since 0.1. */
+/* Read a cached model whole and compare its size and SHA-256 with the catalogue's; and check its container in
+ * <cache_dir>/containers, if there is one: AM_E_MODEL when that is damaged.
+ * Returns AM_OK, AM_E_ARG, AM_E_OPEN (not there), AM_E_CHECKSUM, AM_E_MODEL, AM_E_IO, AM_E_NOMEM.  Since 0.1. */
 AM_API am_status am_model_verify(const char *name, const char *cache_dir, am_error *err);
 
-/* Delete a cached model.  Returns AM_OK, AM_E_ARG, AM_E_OPEN (not there), AM_E_IO.  Since 0.1. */
+/* Delete a cached model, and its container in <cache_dir>/containers.  Returns AM_OK, AM_E_ARG, AM_E_OPEN (not there), AM_E_IO.  Since 0.1. */
 AM_API am_status am_model_remove(const char *name, const char *cache_dir, am_error *err);
 
 /* ---- Audio in ----------------------------------------------------------------------------------------------- */

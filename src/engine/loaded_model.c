@@ -1,4 +1,5 @@
-/* Opening a model: the checked file becomes prepared weights and a vocabulary, then the file is let go.
+/* Opening a model: the checked file becomes prepared weights and a vocabulary, then the file is let go.  In INT8 the
+ * weights are a container's, which stays mapped, or made here and kept.
  *
  * SPDX-License-Identifier: MIT */
 #include "engine/loaded_model.h"
@@ -8,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "base/versioned.h"
+#include "model/containers.h"
 
 /* Model sizes as published; large-v1, v2 and v3 differ in n_mels and n_vocab only. */
 static const struct {
@@ -28,9 +30,18 @@ const char *am_dims_size_name(const am_dims *d) {
 
 static am_status check_config(const am_model_config *cfg, unsigned *cpu_flags, am_error *err) {
     if (!cfg->path || !*cfg->path) return am_fail(err, AM_E_ARG, "no model was named");
-    if (cfg->compute && strcmp(cfg->compute, "auto") != 0 && strcmp(cfg->compute, "f32") != 0)
-        return am_fail(err, AM_E_ARG, "unknown compute type \"%s\"; known are auto and f32", cfg->compute);
+    const char *compute = cfg->compute;
+    if (compute && strcmp(compute, "auto") != 0 && strcmp(compute, "int8") != 0 && strcmp(compute, "f32") != 0)
+        return am_fail(err, AM_E_ARG, "unknown compute type \"%s\"; known are auto, int8 and f32", compute);
     return am_cpu_mask(cfg->cpu, cpu_flags, err);
+}
+
+static am_status choose_compute(const am_model_config *cfg, bool *is_int8, am_error *err) {
+    *is_int8 = !cfg->compute || strcmp(cfg->compute, "f32") != 0;
+    if (!*is_int8 && am_container_is(cfg->path))
+        return am_fail(err, AM_E_UNSUPPORTED, "%.600s: a converted model computes in int8, not in %s", cfg->path,
+                       cfg->compute);
+    return AM_OK;
 }
 
 /* What the window and the prompt rely on: 30 s are 1,500 positions, and a prompt with its task and some text fits. */
@@ -54,19 +65,38 @@ static int default_suppress_first(const am_vocabulary *v, int32_t tokens[2]) {
     return n;
 }
 
+/* What a model is besides its weights, wherever it comes from. */
+typedef struct facts {
+    const char *format;
+    const am_dims *dims;
+    const am_vocab_bytes *vocab;
+    const int32_t *suppress, *suppress_begin;
+    int n_suppress, n_suppress_begin;
+} facts;
+
+static facts facts_of_weights(const am_weights *w) {
+    return (
+        facts){ w->format, &w->dims, &w->vocab, w->suppress, w->suppress_begin, w->n_suppress, w->n_suppress_begin };
+}
+
+static facts facts_of_quantized(const am_quantized *q) {
+    return (
+        facts){ q->format, &q->dims, &q->vocab, q->suppress, q->suppress_begin, q->n_suppress, q->n_suppress_begin };
+}
+
 /* The model's own lists, or Whisper's for its vocabulary. */
-static am_status take_suppress_lists(am_model *m, const am_weights *w, am_error *err) {
-    int n = w->n_suppress ? w->n_suppress : am_vocabulary_default_suppress(m->vocabulary, NULL, 0);
-    int n_first = w->n_suppress_begin ? w->n_suppress_begin : 2;
+static am_status take_suppress_lists(am_model *m, const facts *f, am_error *err) {
+    int n = f->n_suppress ? f->n_suppress : am_vocabulary_default_suppress(m->vocabulary, NULL, 0);
+    int n_first = f->n_suppress_begin ? f->n_suppress_begin : 2;
     m->suppress = malloc((size_t)(n ? n : 1) * sizeof *m->suppress);
     m->suppress_first = malloc((size_t)n_first * sizeof *m->suppress_first);
     if (!m->suppress || !m->suppress_first)
         return am_fail_nomem(err, "the lists of suppressed tokens", (size_t)(n + n_first) * sizeof *m->suppress);
     m->n_suppress = n;
-    if (w->n_suppress) memcpy(m->suppress, w->suppress, (size_t)n * sizeof *m->suppress);
+    if (f->n_suppress) memcpy(m->suppress, f->suppress, (size_t)n * sizeof *m->suppress);
     else am_vocabulary_default_suppress(m->vocabulary, m->suppress, n);
     m->n_suppress_first = n_first;
-    if (w->n_suppress_begin) memcpy(m->suppress_first, w->suppress_begin, (size_t)n_first * sizeof *m->suppress_first);
+    if (f->n_suppress_begin) memcpy(m->suppress_first, f->suppress_begin, (size_t)n_first * sizeof *m->suppress_first);
     else m->n_suppress_first = default_suppress_first(m->vocabulary, m->suppress_first);
     return AM_OK;
 }
@@ -80,20 +110,39 @@ static uint64_t count_parameters(const am_dims *d) {
            ((uint64_t)d->n_vocab + (uint64_t)d->n_text_ctx) * t + (uint64_t)d->n_text_layer * decoder_layer + 2 * t;
 }
 
-static am_status fill(am_model *m, const am_weights *w, const am_model_config *cfg, am_error *err) {
-    m->dims = w->dims;
-    m->format = w->format;
-    m->ops = &am_backend_cpu;
-    m->n_parameters = count_parameters(&w->dims);
-    am_status status = am_vocabulary_open(&m->vocabulary, w->vocab.n_tokens, w->vocab.offset, w->vocab.bytes, err);
-    if (status == AM_OK) status = take_suppress_lists(m, w, err);
-    am_pool *pool = NULL;
-    if (status == AM_OK) status = am_pool_open(&pool, cfg->n_threads, err);
+static am_status fill(am_model *m, const facts *f, const char *path, am_error *err) {
+    am_status status = check_dims(path, f->dims, err);
+    if (status != AM_OK) return status;
+    m->dims = *f->dims;
+    m->format = f->format;
+    m->n_parameters = count_parameters(f->dims);
+    status = am_vocabulary_open(&m->vocabulary, f->vocab->n_tokens, f->vocab->offset, f->vocab->bytes, err);
+    return status == AM_OK ? take_suppress_lists(m, f, err) : status;
+}
+
+static am_status open_f32(am_model *m, const am_model_config *cfg, am_pool *pool, am_error *err) {
+    am_weights *w;
+    am_status status = am_weights_open(&w, cfg->path, &cfg->logger, err);
     if (status == AM_OK) {
-        am_prepare_config prepare = { .weights = w, .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
-        status = m->ops->prepare(&m->prepared, &prepare, err);
+        facts f = facts_of_weights(w);
+        status = fill(m, &f, cfg->path, err);
     }
-    am_pool_close(&pool);
+    am_prepare_config prepare = { .weights = w, .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
+    if (status == AM_OK) status = m->ops->prepare(&m->prepared, &prepare, err);
+    am_weights_close(&w);
+    return status;
+}
+
+static am_status open_int8(am_model *m, const am_model_config *cfg, am_pool *pool, am_error *err) {
+    am_status status = am_quantized_load(&m->quantized, cfg->path, cfg->container_dir, pool, &cfg->logger, err);
+    if (status != AM_OK) return status;
+    const am_quantized *q = m->quantized;
+    facts f = facts_of_quantized(q);
+    status = fill(m, &f, cfg->path, err);
+    am_prepare_config prepare = { .quantized = q, .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
+    if (status == AM_OK) status = m->ops->prepare(&m->prepared, &prepare, err);
+    am_quantized_release_rows(q, &q->conv1);
+    am_quantized_release_rows(q, &q->conv2);
     return status;
 }
 
@@ -102,19 +151,21 @@ am_status am_model_open(am_model **model, const am_model_config *user_cfg, am_er
     *model = NULL;
     am_error_clear(err);
     unsigned cpu_flags;
+    bool is_int8 = false;
     am_model_config cfg;
     if (!am_versioned_read(&cfg, sizeof cfg, user_cfg)) return am_fail(err, AM_E_ARG, "no configuration is given");
     am_status status = check_config(&cfg, &cpu_flags, err);
+    if (status == AM_OK) status = choose_compute(&cfg, &is_int8, err);
     if (status != AM_OK) return status;
     am_model *m = calloc(1, sizeof *m);
     if (!m) return am_fail_nomem(err, "a model", sizeof *m);
     m->cpu_flags = cpu_flags;
     am_kernels_init(&m->kernels, cpu_flags);
-    am_weights *w = NULL;
-    status = am_weights_open(&w, cfg.path, &cfg.logger, err);
-    if (status == AM_OK) status = check_dims(cfg.path, &w->dims, err);
-    if (status == AM_OK) status = fill(m, w, &cfg, err);
-    am_weights_close(&w);
+    m->ops = &am_backend_cpu;
+    am_pool *pool = NULL;
+    status = am_pool_open(&pool, cfg.n_threads, err);
+    if (status == AM_OK) status = is_int8 ? open_int8(m, &cfg, pool, err) : open_f32(m, &cfg, pool, err);
+    am_pool_close(&pool);
     if (status != AM_OK) am_model_close(&m);
     *model = m;
     return status;
@@ -124,6 +175,7 @@ void am_model_close(am_model **model) {
     if (!model || !*model) return;
     am_model *m = *model;
     if (m->prepared) m->ops->release(&m->prepared);
+    am_quantized_close(&m->quantized);
     am_vocabulary_close(&m->vocabulary);
     free(m->suppress);
     free(m->suppress_first);
@@ -138,7 +190,7 @@ am_status am_model_info_get(const am_model *m, am_model_info *info) {
     am_model_info full = {
         .format = m->format,
         .size = am_dims_size_name(d),
-        .compute = "f32",
+        .compute = m->quantized ? "int8" : "f32",
         .cpu = am_cpu_name(m->cpu_flags),
         .n_mels = d->n_mels,
         .n_vocab = d->n_vocab,

@@ -16,6 +16,7 @@ struct am_model {
     am_kernels kernels; /* for what the engine itself computes: sums over logits */
     const am_backend_ops *ops;
     am_prepared *prepared;
+    am_quantized *quantized; /* what `prepared` uses; NULL when it computes in f32 */
     am_vocabulary *vocabulary;
     int32_t *suppress; /* tokens never to be sampled, the timestamp rules' own aside */
     int n_suppress;

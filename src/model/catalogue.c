@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "base/versioned.h"
 #include "model/catalogue_data.h"
+#include "model/containers.h"
 
 #include <stdio.h>
 
@@ -89,12 +90,33 @@ static am_status find_cached(const char *name, const char *cache_dir, const am_c
     return status;
 }
 
+static am_status place_container(char container[AM_PATH_CAP], const char *folder, const char *cache_dir,
+                                 am_error *err) {
+    char container_dir[AM_PATH_CAP];
+    am_status status = am_path_join(container_dir, cache_dir, "containers", err);
+    return status == AM_OK ? am_container_place(container, container_dir, folder, err) : status;
+}
+
+static am_status check_container(const char *folder, const char *cache_dir, am_error *err) {
+    char container[AM_PATH_CAP];
+    am_status status = place_container(container, folder, cache_dir, err);
+    if (status != AM_OK || !am_path_exists(container)) return status;
+    am_pool *pool = NULL;
+    am_quantized *q = NULL;
+    status = am_pool_open(&pool, 0, err);
+    if (status == AM_OK) status = am_container_open(&q, container, pool, NULL, err);
+    am_quantized_close(&q);
+    am_pool_close(&pool);
+    return status;
+}
+
 am_status am_model_verify(const char *name, const char *cache_dir, am_error *err) {
     const am_catalog_model *model;
     char folder[AM_PATH_CAP];
     const am_progress silent = { 0 };
     am_status status = find_cached(name, cache_dir, &model, folder, err);
-    return status == AM_OK ? am_cache_check(model, folder, false, false, &silent, err) : status;
+    if (status == AM_OK) status = am_cache_check(model, folder, false, false, &silent, err);
+    return status == AM_OK ? check_container(folder, cache_dir, err) : status;
 }
 
 am_status am_model_remove(const char *name, const char *cache_dir, am_error *err) {
@@ -103,5 +125,8 @@ am_status am_model_remove(const char *name, const char *cache_dir, am_error *err
     am_status status = find_cached(name, cache_dir, &model, folder, err);
     if (model && cache_dir && am_cache_path(partial, cache_dir, ".", model->name, ".partial", NULL) == AM_OK)
         am_remove_folder(partial, NULL);
+    char container[AM_PATH_CAP];
+    if (status == AM_OK) status = place_container(container, folder, cache_dir, err);
+    if (status == AM_OK) status = am_container_remove(container, err);
     return status == AM_OK ? am_remove_folder(folder, err) : status;
 }

@@ -6,6 +6,9 @@
  * SPDX-License-Identifier: MIT */
 #include "model/containers.h"
 
+#include <stdio.h>
+
+#include "base/versioned.h"
 #include "model/catalogue.h"
 
 typedef struct loading {
@@ -78,14 +81,59 @@ am_status am_quantized_load(am_quantized **q, const char *path, const char *cont
     return load(&k, container_dir, q);
 }
 
-am_status am_container_convert(const char *path, const char *container, am_pool *pool, const am_logger *logger,
-                               am_error *err) {
-    loading k = { .path = path, .pool = pool, .logger = logger, .err = err };
+/* ---- public calls ------------------------------------------------------------------------------------------- */
+
+static am_status put_path(const char *found, char *path, size_t cap, am_error *err) {
+    if (!path || (size_t)snprintf(path, cap, "%s", found) < cap) return AM_OK;
+    return am_fail(err, AM_E_LIMIT, "the path of the container has %zu bytes, there is room for %zu", strlen(found),
+                   cap);
+}
+
+static am_status convert(loading *k) {
     am_quantized *q = NULL;
-    if (am_container_is(path)) return am_fail(err, AM_E_ARG, "%.600s: a converted model already", path);
-    am_status status = am_source_identify(&k.identity, path, err);
-    if (status == AM_OK) status = make(&k, &q);
-    if (status == AM_OK) status = am_container_write(q, &k.identity, container, err);
+    am_status status = am_source_identify(&k->identity, k->path, k->err);
+    if (status == AM_OK) status = make(k, &q);
+    if (status == AM_OK) status = am_container_write(q, &k->identity, k->container, k->err);
     am_quantized_close(&q);
     return status;
+}
+
+static am_status choose_output(loading *k, const am_convert_config *cfg) {
+    if (!cfg->path || !*cfg->path) return am_fail(k->err, AM_E_ARG, "no model is named");
+    if (am_container_is(cfg->path)) return am_fail(k->err, AM_E_ARG, "%.600s: a converted model already", cfg->path);
+    if (cfg->output) {
+        if (am_path_exists(cfg->output) && !am_container_is(cfg->output))
+            return am_fail(k->err, AM_E_ARG, "%.600s: there is something else of this name; it is not replaced",
+                           cfg->output);
+        int n = snprintf(k->container, sizeof k->container, "%s", cfg->output);
+        if (n > 0 && (size_t)n < sizeof k->container) return AM_OK;
+        return am_fail(k->err, AM_E_ARG, "%.200s: no name for a file", cfg->output);
+    }
+    if (!cfg->container_dir || !*cfg->container_dir)
+        return am_fail(k->err, AM_E_ARG, "neither a file nor a folder for the converted model is given");
+    am_status status = am_container_place(k->container, cfg->container_dir, cfg->path, k->err);
+    return status == AM_OK ? am_make_folders(cfg->container_dir, k->err) : status;
+}
+
+am_status am_model_convert(const am_convert_config *user_cfg, char *written, size_t cap, am_error *err) {
+    am_convert_config cfg;
+    am_error_clear(err);
+    if (!am_versioned_read(&cfg, sizeof cfg, user_cfg)) return am_fail(err, AM_E_ARG, "no configuration is given");
+    loading k = { .path = cfg.path, .logger = &cfg.logger, .err = err };
+    am_status status = choose_output(&k, &cfg);
+    if (status == AM_OK) status = put_path(k.container, written, cap, err);
+    if (status == AM_OK) status = am_pool_open(&k.pool, cfg.n_threads, err);
+    if (status == AM_OK) status = convert(&k);
+    am_pool_close(&k.pool);
+    return status;
+}
+
+am_status am_model_converted(const char *path, const char *container_dir, char *container, size_t cap, am_error *err) {
+    char place[AM_PATH_CAP];
+    am_error_clear(err);
+    if (!path || !container_dir) return am_fail(err, AM_E_ARG, "no model or no folder of containers is given");
+    am_status status = am_container_place(place, container_dir, path, err);
+    if (status == AM_OK && !am_path_exists(place))
+        status = am_fail(err, AM_E_OPEN, "%.600s: not converted, there is no %.300s", path, place);
+    return status == AM_OK ? put_path(place, container, cap, err) : status;
 }

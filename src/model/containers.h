@@ -21,9 +21,4 @@ am_status am_container_remove(const char *container, am_error *err);
 am_status am_quantized_load(am_quantized **q, const char *path, const char *container_dir, am_pool *pool,
                             const am_logger *logger, am_error *err);
 
-/* Make a container of the model at `path`.
- * Returns AM_OK, AM_E_ARG (it is one), AM_E_OPEN, AM_E_MODEL, AM_E_IO, AM_E_NOMEM. */
-am_status am_container_convert(const char *path, const char *container, am_pool *pool, const am_logger *logger,
-                               am_error *err);
-
 #endif

@@ -163,7 +163,7 @@ typedef struct told {
     int64_t seek[400];
     double end[400], position;
     am_status status;
-    char sentence[200];
+    char sentence[1024];
 } told;
 
 /* Feed what is taken, note the segments. */

@@ -2,7 +2,7 @@
  * NAME(op) defined.  Sums keep their order whatever the width of the registers.
  *
  * SPDX-License-Identifier: MIT */
-#include "kernels/x86/math_template.h"
+#include "kernels/math_template.h"
 
 #include <math.h>
 #include <stdbool.h>
