@@ -50,7 +50,7 @@ BAD_USE = [
     (["transcribe", "a", "--task", "translat"], 'unknown value of --task "translat": did you mean "translate"?'),
     (["transcribe", "a", "--device", "npu9"], 'unknown value of --device "npu9": it is one of auto|cpu'),
     (["transcribe", "a", "--cpu", "avx3"], 'unknown value of --cpu "avx3": did you mean "avx2"?'),
-    (["transcribe", "a", "--compute", "f64"], 'unknown value of --compute "f64": it is one of auto|f32'),
+    (["transcribe", "a", "--compute", "f64"], 'unknown value of --compute "f64": it is one of auto|int8|f32'),
     (["transcribe", "a", "--progress", "x"], 'unknown value of --progress "x": it is one of auto|never'),
     (["transcribe", "a", "--threads", "0"], 'option "--threads" wants a whole number from 1 to 256, not "0"'),
     (["transcribe", "a", "--threads", "-1"], 'option "--threads" wants a whole number from 1 to 256, not "-1"'),
