@@ -5,6 +5,7 @@ Nothing here downloads: pulling is tested where it can be watched, on a model th
 
 SPDX-License-Identifier: MIT"""
 import os
+import resource
 import shutil
 
 from cli_case import MODEL, SPEECH, SPEECH_WORDS, Case, main, silence, words
@@ -33,7 +34,7 @@ class Models(Case):
         done = self.models("list")
         self.assertEqual((done.returncode, done.err), (0, ""))
         rows = [line.split() for line in done.out.splitlines()]
-        self.assertEqual(rows[0], ["NAME", "SIZE", "INSTALLED", "CHECKSUM", "DESCRIPTION"])
+        self.assertEqual(rows[0], ["NAME", "SIZE", "INSTALLED", "CHECKSUM", "CONVERTED", "DESCRIPTION"])
         return [row for row in rows if row and row[0] == name][0]
 
     def test_list(self):
@@ -134,6 +135,123 @@ class Models(Case):
         self.assertIn("audio        80 mels, 1500 positions, 6 layers of 512, 8 heads\n", done.out)
         self.assertIn("text         51865 tokens, 448 positions, 6 layers of 512, 8 heads\n", done.out)
         self.assertIn("languages    99, translation into English\n", done.out)
+
+
+class Converted(Case):
+    """A cache with a copy of the default model, and what transcribe makes of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.cache = self.path("cache")
+        self.place = os.path.join(self.cache, "amanuensis", "models", "base")
+        self.containers = os.path.join(self.cache, "amanuensis", "containers")
+        self.env = self.environment(XDG_CACHE_HOME=self.cache)
+        os.makedirs(self.place)
+        for name in os.listdir(MODEL):
+            if os.path.isfile(os.path.join(MODEL, name)):
+                os.symlink(os.path.join(os.path.realpath(MODEL), name), os.path.join(self.place, name))
+
+    def models(self, *argv, **kwargs):
+        return self.run_program("models", *argv, env=self.env, **kwargs)
+
+    def int8(self, *argv, model="base", **kwargs):
+        return self.run_program("transcribe", "--compute", "int8", "--model", model, SPEECH, *argv, env=self.env, **kwargs)
+
+    def assertHears(self, done):
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertEqual(words(done.out), SPEECH_WORDS)
+
+    def container(self):
+        """The one file in the folder of containers."""
+        names = os.listdir(self.containers)
+        self.assertEqual(len(names), 1, names)
+        self.assertRegex(names[0], r"^base-[0-9a-f]{16}\.am$")
+        return os.path.join(self.containers, names[0])
+
+    def test_round_trip(self):
+        done = self.models("convert", "base")
+        self.assertEqual((done.err, done.returncode), ("", 0))
+        container = self.container()
+        self.assertRegex(done.out, r"^base: converted into %s, 13\d MB in \d+\.\d s\n$" % container)
+        before = os.stat(container)
+        done = self.int8("-v")
+        self.assertHears(done)
+        self.assertNotIn("[info]", done.err)
+        self.assertEqual(os.stat(self.container()).st_ino, before.st_ino)
+        self.assertEqual(self.models("convert", "-q", "base", "mine.am").out, "")
+        with open(container, "rb") as a, open(self.path("mine.am"), "rb") as b:
+            self.assertEqual(a.read(), b.read())
+        self.assertHears(self.transcribe("--model", "mine.am", SPEECH, env=self.env))
+        self.assertIn("computed in int8", self.models("info", "mine.am").out)
+        self.assertFails(self.transcribe("--model", "mine.am", "--compute", "f32", SPEECH), 4, "mine.am.*int8")
+
+    def test_transcribe_converts_once(self):
+        done = self.int8("-v")
+        self.assertHears(done)
+        self.assertRegex(done.err, r"\[info\] %s: converted, 13\d MB" % self.container())
+        self.assertNotIn("[info]", self.int8("-v").err)
+        self.assertIn("pinned yes", " ".join(self.models("list").out.split()))
+
+    def test_damaged_container_is_made_again(self):
+        self.models("convert", "base")
+        with open(self.container(), "r+b") as f:
+            f.seek(50000000)
+            byte = f.read(1)[0]
+            f.seek(50000000)
+            f.write(bytes([byte ^ 64]))
+        self.assertFails(self.models("verify", "base"), 3, r"^%s: section \S+ .* checksum" % self.container())
+        done = self.int8()
+        self.assertHears(done)
+        self.assertNotIn("damaged", done.err)  # only -v tells
+        self.assertEqual(self.models("verify", "base").out, "base: whole\n")
+
+    def test_changed_model_is_converted_again(self):
+        self.models("convert", "base")
+        before = os.stat(self.container())
+        os.remove(os.path.join(self.place, "config.json"))
+        shutil.copy(os.path.join(MODEL, "config.json"), self.place)  # the same words, another time of change
+        done = self.int8("-v")
+        self.assertHears(done)
+        self.assertIn("the model has changed since", done.err)
+        self.assertNotEqual(os.stat(self.container()).st_ino, before.st_ino)
+        self.assertNotIn("[info]", self.int8("-v").err)
+
+    def test_cache_that_takes_nothing(self):
+        self.make("cache/amanuensis/containers", "a file in the way")
+        done = self.int8()
+        self.assertHears(done)
+        self.assertRegex(done.err, r"the converted model is not kept: .*containers")
+        self.assertFails(self.models("convert", "base"), 5, "containers")
+
+    def test_full_disk(self):
+        """A limit on the size of files stands in for a full disk."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50000000, 50000000))
+        done = self.models("convert", "base", preexec_fn=limit)
+        self.assertFails(done, 5, "File too large")
+        self.assertEqual(os.listdir(self.containers), [])
+        done = self.int8(preexec_fn=limit)
+        self.assertHears(done)
+        self.assertIn("the converted model is not kept", done.err)
+        self.assertEqual(os.listdir(self.containers), [])
+
+    def test_rm_takes_the_container_along(self):
+        self.models("convert", "base")
+        self.make(os.path.basename(self.container()), "")  # of the same name elsewhere
+        killed = self.container() + ".tmp-1-0"
+        shutil.copy(self.path(os.path.basename(self.container())), killed)
+        self.assertEqual(self.models("rm", "base").out, "base: removed\n")
+        self.assertEqual(os.listdir(self.containers), [])
+
+    def test_wrong_use(self):
+        self.assertFails(self.models("convert"), 1, "needs a name")
+        self.assertFails(self.models("convert", "base", "a.am", "b.am"), 1, '"b.am"')
+        self.assertFails(self.models("convert", "bass"), 3, r"\bbass\b")
+        self.make("letter.txt", "Dear Sir")
+        self.assertFails(self.models("convert", "base", "letter.txt"), 1, "letter.txt.*not replaced")
+        self.assertEqual(self.read("letter.txt"), "Dear Sir")
+        self.assertFails(self.models("convert", "base", "no/such/folder.am"), 5, "no/such/folder.am")
+        self.assertFails(self.models("convert", "letter.txt"), 3, "letter.txt")
 
 
 class NoModel(Case):

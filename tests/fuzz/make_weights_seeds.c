@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "model/quantized.h"
 #include "support/check.h"
 #include "support/model_writer.h"
 #include "support/temp_folder.h"
@@ -72,6 +73,27 @@ static void seed_safetensors(const am_weights *w) {
     free(config);
 }
 
+/* What is in `folder` from another seed, converted. */
+static void seed_container(void) {
+    static const am_source_identity source = { "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" };
+    char path[TEMP_PATH_CAP];
+    am_weights *w;
+    am_quantized *q;
+    am_pool *pool;
+    size_t len;
+    temp_path(path, folder, "model.am");
+    assert_int_equal(am_pool_open(&pool, 1, NULL), AM_OK);
+    assert_int_equal(am_weights_open(&w, folder, NULL, NULL), AM_OK);
+    assert_int_equal(am_quantized_make(&q, w, pool, NULL), AM_OK);
+    assert_int_equal(am_container_write(q, &source, path, NULL), AM_OK);
+    am_quantized_close(&q);
+    am_weights_close(&w);
+    am_pool_close(&pool);
+    char *bytes = temp_file_read(path, &len);
+    put("container", "int8", bytes, len);
+    free(bytes);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || strlen(argv[1]) >= TEMP_PATH_CAP - 128) return 1;
     strcpy(corpus, argv[1]);
@@ -80,6 +102,7 @@ int main(int argc, char **argv) {
     am_weights *w = mw_model_make(&tiny, 1);
     seed_ct2(w, MW_F16, "f16");
     seed_ct2(w, MW_S8, "int8");
+    seed_container();
     seed_ggml(w);
     seed_safetensors(w);
     mw_model_free(w);
