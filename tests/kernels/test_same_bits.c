@@ -1,4 +1,4 @@
-/* Float kernels of all instruction sets but C give the same bits, on x86 and on ARM: one number for everything they
+/* Kernels of all instruction sets but C give the same bits, on x86 and on ARM: one number for everything they
  * write is kept here, and each must arrive at it.  That the values are right is for the other tests to say; whoever
  * changes a template's arithmetic on purpose finds the new number in the message.
  *
@@ -83,6 +83,27 @@ static uint64_t rows(const am_kernels *k, uint64_t sum) {
     return sum;
 }
 
+static uint64_t bytes_and_reductions(const am_kernels *k, uint64_t sum) {
+    am_random random = { 8 };
+    static float x[MOST], v_scale[MOST];
+    static int8_t q[2 * MOST];
+    static const int lengths[] = { 1, 7, 16, 31, 64, 100, 384, 1279 };
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        int n = lengths[i], n4 = AM_ROUND_UP(n, 4);
+        float scale[2];
+        fill(x, n, &random, 9);
+        for (int j = 0; j < n; j++) v_scale[j] = am_random_float(&random, 0, 1);
+        k->quantize_s8(q, n4, scale, x, n, 1, n, 0x80);
+        sum = add(add(sum, q, (size_t)n4), scale, sizeof *scale);
+        int greatest = k->max_f32(x, n);
+        float exps = k->sum_exp_f32(x, n, x[greatest]);
+        sum = add(add(sum, &greatest, sizeof greatest), &exps, sizeof exps);
+        k->softmax_s8(q, n4, scale, x, n, v_scale, 1, n, 0.7f);
+        sum = add(add(sum, q, 2 * (size_t)n4), scale, sizeof scale);
+    }
+    return sum;
+}
+
 static void check(uint64_t (*compute)(const am_kernels *k, uint64_t sum), uint64_t expected) {
     int n_isas;
     const char *const *isas = am_test_isas(&n_isas);
@@ -106,7 +127,12 @@ static void rows_agree(void **state) {
     check(rows, 0xe38d3ca53d1f748bu);
 }
 
+static void bytes_and_reductions_agree(void **state) {
+    check(bytes_and_reductions, 0xb66ae8f0e1d3aa95u);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(products_agree), cmocka_unit_test(rows_agree) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(products_agree), cmocka_unit_test(rows_agree),
+                                        cmocka_unit_test(bytes_and_reductions_agree) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
