@@ -43,6 +43,10 @@ static void init_arm(am_kernels *k, unsigned flags) {
     k->softmax_f32 = am_softmax_f32_neon;
     k->layernorm_f32 = am_layernorm_f32_neon;
     k->gelu_f32 = am_gelu_f32_neon;
+    k->quantize_s8 = am_quantize_s8_neon;
+    k->softmax_s8 = am_softmax_s8_neon;
+    k->max_f32 = am_max_f32_neon;
+    k->sum_exp_f32 = am_sum_exp_f32_neon;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_neon, .flip = 0, .m_block = 96 };
     if (!(flags & AM_CPU_DOTPROD)) return;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_dotprod, .flip = 0, .m_block = 96 };

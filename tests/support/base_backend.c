@@ -5,13 +5,15 @@
 
 #include "base/cpu.h"
 #include "support/check.h"
+#include "support/isas.h"
 
 const char *const *am_test_cpu_names(int *n) {
-    static const char *const names[] = { "avx512", "avx2", "c" };
-    unsigned flags = am_cpu_flags();
-    int first = flags & AM_CPU_AVX512 ? 0 : flags & AM_CPU_AVX2 ? 1 : 2;
-    *n = first < 2 ? 2 - first : 1;
-    return names + first;
+    static const char *best_first[AM_TEST_MAX_ISAS];
+    int n_isas;
+    const char *const *isas = am_test_isas(&n_isas);
+    *n = n_isas > 1 ? n_isas - 1 : 1;
+    for (int i = 0; i < *n; i++) best_first[i] = isas[n_isas - 1 - i];
+    return best_first;
 }
 
 bool am_test_backend_open(am_test_backend *t, const char *cpu, am_test_compute compute, int n_slots) {

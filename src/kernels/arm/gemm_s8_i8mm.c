@@ -8,8 +8,13 @@
  * SPDX-License-Identifier: MIT */
 #include "kernels/arm/gemm_s8_tiles.h"
 
-/* GCC has the intrinsic for armv8.2-a and later only, so the extension alone is not enough. */
+/* GCC has the intrinsic for armv8.2-a and later only, so the extension alone is not enough.  Clang before 16 has it only
+ * where the whole file is compiled for it, which src/CMakeLists.txt sees to. */
+#ifdef __ARM_FEATURE_MATMUL_INT8
+#define I8MM
+#else
 #define I8MM __attribute__((target("arch=armv8.2-a+i8mm")))
+#endif
 
 enum { MAX_ROWS = 6, FEW_ROWS = 6 };
 

@@ -43,7 +43,7 @@ __attribute__((noinline)) static void s8_finish(const am_gemm_s8_args *a, int ro
     int count = a->n - column;
     float *y = a->y + row * a->ldy + column;
     const float *residual = a->residual ? a->residual + row * a->ldr + column : 0;
-    v16 sum = { vcvtq_f32_s32(s0), vcvtq_f32_s32(s1), vcvtq_f32_s32(s2), vcvtq_f32_s32(s3) };
+    v16 sum = i_to_float((v16i){ s0, s1, s2, s3 });
     v16 scale = v_mul(v_set(a->x_scale[row]), v_load(a->w_scale + column)), bias = v_zero();
     if (a->bias) bias = count >= 16 ? v_load(a->bias + column) : v_load_part(a->bias + column, count, 0.0f);
     v16 value = v_fma(sum, scale, bias);

@@ -10,6 +10,10 @@ am_gemm_fn am_gemm_f32f32_neon, am_gemm_f32f16_neon;
 am_softmax_f32_fn am_softmax_f32_neon;
 am_layernorm_f32_fn am_layernorm_f32_neon;
 am_gelu_f32_fn am_gelu_f32_neon;
+am_quantize_s8_fn am_quantize_s8_neon;
+am_softmax_s8_fn am_softmax_s8_neon;
+am_max_f32_fn am_max_f32_neon;
+am_sum_exp_f32_fn am_sum_exp_f32_neon;
 am_gemm_s8_fn am_gemm_s8s8_neon, am_gemm_s8s8_dotprod, am_gemm_s8s8_i8mm;
 
 #endif

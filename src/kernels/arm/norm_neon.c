@@ -1,4 +1,4 @@
-/* softmax, LayerNorm, GELU for NEON.  SPDX-License-Identifier: MIT */
+/* softmax, LayerNorm, GELU, reductions for NEON.  SPDX-License-Identifier: MIT */
 #include "kernels/arm/kernels_arm.h"
 #include "kernels/arm/vec16_neon.h"
 

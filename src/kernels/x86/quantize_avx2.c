@@ -3,4 +3,4 @@
 #include "kernels/x86/vec16_avx2.h"
 
 #define NAME(op) am_##op##_avx2
-#include "kernels/x86/quantize_template.h"
+#include "kernels/quantize_template.h"

@@ -3,4 +3,4 @@
 #include "kernels/x86/vec16_avx512.h"
 
 #define NAME(op) am_##op##_avx512
-#include "kernels/x86/quantize_template.h"
+#include "kernels/quantize_template.h"
