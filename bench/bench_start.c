@@ -1,7 +1,9 @@
 /* How long until a model is ready?  One am_model_open(), as the first thing a process does, through the public interface;
  * run it several times for a median.
  *
- *     bench_start MODEL [threads] [cpu] [compute]       as bench_start base/ 2 avx512 int8; 0 threads: one per core
+ *     bench_start MODEL [threads] [cpu] [compute] [FOLDER]       as bench_start base/ 2 avx512 int8 containers
+ *
+ * 0 threads: one per core; FOLDER: where native containers lie, and are made when missing.
  *
  * SPDX-License-Identifier: MIT */
 #include <amanuensis.h>
@@ -18,7 +20,7 @@ static const char *choice(int argc, char **argv, int i) {
 
 int main(int argc, char **argv) {
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_start MODEL [threads] [cpu] [compute]\n");
+        fprintf(stderr, "usage: bench_start MODEL [threads] [cpu] [compute] [FOLDER]\n");
         return 1;
     }
     am_model_config cfg;
@@ -27,6 +29,7 @@ int main(int argc, char **argv) {
     cfg.n_threads = argc > 2 ? atoi(argv[2]) : 0;
     cfg.cpu = choice(argc, argv, 3);
     cfg.compute = choice(argc, argv, 4);
+    cfg.container_dir = choice(argc, argv, 5);
 
     am_model *model;
     am_error err;
