@@ -133,10 +133,11 @@ void am_cpu_rescore(const am_backend *b, const am_decode_row *row, const int32_t
     if (p->token_embedding.type != CPU_S8) return;
     int n_state = p->dims.n_text_state;
     const float *x = b->row_norm + (row->logits - b->logits) / p->dims.n_vocab * n_state;
+    const am_plain_rows *rows = &p->token_rows;
+    am_dot_fn *dot = rows->is_f16 ? p->kernels.dot_f32f16 : p->kernels.dot_f32f32;
     for (int i = 0; i < n; i++) {
-        float sum = 0;
-        for (int k = 0; k < n_state; k++) sum += x[k] * element(&p->token_rows, tokens[i], k);
-        row->logits[tokens[i]] = sum;
+        size_t at = (size_t)tokens[i] * n_state * (rows->is_f16 ? 2 : 4);
+        row->logits[tokens[i]] = dot(x, (const char *)rows->data + at, n_state);
     }
 }
 

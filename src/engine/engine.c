@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/capacity.h"
+
 #define MAX_TEXT_BYTES (1u << 20)
 /* A window's text with every byte repaired to three: taken up front so that decoding allocates nothing. */
 #define USUAL_TEXT_BYTES (1u << 16)
@@ -69,6 +71,9 @@ am_status am_engine_open(am_engine *e, const am_model *model, const am_session_c
     status = take_initial_prompt(e, cfg, err);
     if (status == AM_OK) status = am_window_open(&e->window, err);
     if (status == AM_OK) status = am_pool_open(&e->pool, cfg->n_threads, err);
+    if (status == AM_OK)
+        status =
+            am_capacity_check_session(&model->dims, model->quantized != NULL, n_slots, am_pool_n_threads(e->pool), err);
     if (status == AM_OK) status = model->ops->open(&e->backend, model->prepared, e->pool, n_slots, err);
     if (status == AM_OK) status = am_decoder_open(&e->decoder, model, e->pool, e->backend, n_slots, err);
     if (status == AM_OK) status = am_encoding_open(&e->encoding, model, e->backend, &e->cancelled, err);

@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "base/versioned.h"
+#include "model/capacity.h"
 #include "model/containers.h"
 
 /* Model sizes as published; large-v1, v2 and v3 differ in n_mels and n_vocab only. */
@@ -127,6 +128,7 @@ static am_status open_f32(am_model *m, const am_model_config *cfg, am_pool *pool
         facts f = facts_of_weights(w);
         status = fill(m, &f, cfg->path, err);
     }
+    if (status == AM_OK) status = am_capacity_check_model(&m->dims, false, err);
     am_prepare_config prepare = { .weights = w, .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
     if (status == AM_OK) status = m->ops->prepare(&m->prepared, &prepare, err);
     am_weights_close(&w);

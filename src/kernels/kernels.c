@@ -19,6 +19,8 @@ static void init_x86(am_kernels *k, unsigned flags) {
     k->softmax_s8 = am_softmax_s8_avx2;
     k->max_f32 = am_max_f32_avx2;
     k->sum_exp_f32 = am_sum_exp_f32_avx2;
+    k->dot_f32f32 = am_dot_f32f32_avx2;
+    k->dot_f32f16 = am_dot_f32f16_avx2;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx2, .flip = 0, .m_block = 72 };
     if (flags & AM_CPU_AVXVNNI) k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avxvnni, .flip = 0x80, .m_block = 96 };
     if (!(flags & AM_CPU_AVX512)) return;
@@ -30,6 +32,8 @@ static void init_x86(am_kernels *k, unsigned flags) {
     k->softmax_s8 = am_softmax_s8_avx512;
     k->max_f32 = am_max_f32_avx512;
     k->sum_exp_f32 = am_sum_exp_f32_avx512;
+    k->dot_f32f32 = am_dot_f32f32_avx512;
+    k->dot_f32f16 = am_dot_f32f16_avx512;
     if (!(flags & AM_CPU_AVXVNNI)) k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx512, .flip = 0, .m_block = 60 };
     if (!(flags & AM_CPU_AVX512VNNI)) return;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_avx512vnni, .flip = 0x80, .m_block = 96 };
@@ -47,6 +51,8 @@ static void init_arm(am_kernels *k, unsigned flags) {
     k->softmax_s8 = am_softmax_s8_neon;
     k->max_f32 = am_max_f32_neon;
     k->sum_exp_f32 = am_sum_exp_f32_neon;
+    k->dot_f32f32 = am_dot_f32f32_neon;
+    k->dot_f32f16 = am_dot_f32f16_neon;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_neon, .flip = 0, .m_block = 96 };
     if (!(flags & AM_CPU_DOTPROD)) return;
     k->gemm_s8 = (am_gemm_s8_desc){ am_gemm_s8s8_dotprod, .flip = 0, .m_block = 96 };
@@ -65,6 +71,8 @@ void am_kernels_init(am_kernels *k, unsigned cpu_flags) {
     k->softmax_s8 = am_softmax_s8_c;
     k->max_f32 = am_max_f32_c;
     k->sum_exp_f32 = am_sum_exp_f32_c;
+    k->dot_f32f32 = am_dot_f32f32_c;
+    k->dot_f32f16 = am_dot_f32f16_c;
 #if defined(__x86_64__)
     init_x86(k, cpu_flags);
 #elif defined(__aarch64__)

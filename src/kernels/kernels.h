@@ -192,6 +192,12 @@ typedef int am_max_f32_fn(const float *x, int n);
 typedef float am_sum_exp_f32_fn(const float *x, int n, float shift);
 #define AM_TOL_SUM_EXP_F32 2e-6f
 
+/* ---- dot_f32f32, dot_f32f16 ---------------------------------------------------------------------------------
+ *
+ * sum_k x[k] * w[k]; w is float, or half as uint16_t, widened exactly.  Two accumulators of sixteen lanes, so all widths
+ * of registers give the same bits.  Tolerance against f64: AM_TOL_GEMM_F32 * sum_k |x w|. */
+typedef float am_dot_fn(const float *x, const void *w, int n);
+
 typedef struct am_kernels {
     am_gemm_desc gemm;
     am_gemm_s8_desc gemm_s8;
@@ -202,6 +208,7 @@ typedef struct am_kernels {
     am_gelu_f32_fn *gelu_f32;
     am_max_f32_fn *max_f32;
     am_sum_exp_f32_fn *sum_exp_f32;
+    am_dot_fn *dot_f32f32, *dot_f32f16;
 } am_kernels;
 
 size_t am_attention_s8_scratch(int m, int n, int head_dim);

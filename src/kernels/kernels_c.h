@@ -15,5 +15,6 @@ am_gemm_s8_fn am_gemm_s8s8_c;
 am_softmax_s8_fn am_softmax_s8_c;
 am_max_f32_fn am_max_f32_c;
 am_sum_exp_f32_fn am_sum_exp_f32_c;
+am_dot_fn am_dot_f32f32_c, am_dot_f32f16_c;
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "base/half.h"
+
 void am_softmax_f32_c(float *x, ptrdiff_t ldx, int m, int n, float scale) {
     for (int row = 0; row < m; row++, x += ldx) {
         float top = x[0];
@@ -45,5 +47,17 @@ int am_max_f32_c(const float *x, int n) {
 float am_sum_exp_f32_c(const float *x, int n, float shift) {
     double sum = 0;
     for (int i = 0; i < n; i++) sum += exp((double)x[i] - shift);
+    return (float)sum;
+}
+
+float am_dot_f32f32_c(const float *x, const void *w, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (double)x[i] * ((const float *)w)[i];
+    return (float)sum;
+}
+
+float am_dot_f32f16_c(const float *x, const void *w, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (double)x[i] * am_half_to_float(((const uint16_t *)w)[i]);
     return (float)sum;
 }

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "base/half.h"
+
 TARGET static void softmax_row(float *x, int n, v16 scale) {
     int whole = n & ~15, rest = n & 15;
     v16 top = v_set(-INFINITY);
@@ -100,4 +102,28 @@ TARGET float NAME(sum_exp_f32)(const float *x, int n, float shift) {
         sum += v_sum(part);
     }
     return (float)sum;
+}
+
+INLINE v16 dot_load(const void *w, int at, int is_half) {
+    return is_half ? v_load_half((const uint16_t *)w + at) : v_load((const float *)w + at);
+}
+
+INLINE float dot(const float *x, const void *w, int n, int is_half) {
+    v16 sum[2] = { v_zero(), v_zero() };
+    int i = 0;
+    for (; i + 32 <= n; i += 32)
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; j++) sum[j] = v_fma(v_load(x + i + 16 * j), dot_load(w, i + 16 * j, is_half), sum[j]);
+    float total = v_sum(v_add(sum[0], sum[1]));
+    for (; i < n; i++)
+        total = fmaf(x[i], is_half ? am_half_to_float(((const uint16_t *)w)[i]) : ((const float *)w)[i], total);
+    return total;
+}
+
+TARGET float NAME(dot_f32f32)(const float *x, const void *w, int n) {
+    return dot(x, w, n, 0);
+}
+
+TARGET float NAME(dot_f32f16)(const float *x, const void *w, int n) {
+    return dot(x, w, n, 1);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/versioned.h"
+#include "model/capacity.h"
 #include "model/catalogue.h"
 
 typedef struct loading {
@@ -37,6 +38,7 @@ static am_status find_container(const loading *k, am_quantized **q, am_error *wh
 static am_status make(const loading *k, am_quantized **q) {
     am_weights *w;
     am_status status = am_weights_open(&w, k->path, k->logger, k->err);
+    if (status == AM_OK) status = am_capacity_check_model(&w->dims, true, k->err);
     if (status == AM_OK) status = am_quantized_make(q, w, k->pool, k->err);
     am_weights_close(&w);
     return status;

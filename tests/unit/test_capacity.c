@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "backend/cpu_internal.h"
-#include "engine/capacity.h"
+#include "model/capacity.h"
 
 /* Published sizes (Radford et al. 2022, table 1; the cards of large-v3 and its turbo). */
 static const struct {

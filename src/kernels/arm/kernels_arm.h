@@ -15,5 +15,6 @@ am_softmax_s8_fn am_softmax_s8_neon;
 am_max_f32_fn am_max_f32_neon;
 am_sum_exp_f32_fn am_sum_exp_f32_neon;
 am_gemm_s8_fn am_gemm_s8s8_neon, am_gemm_s8s8_dotprod, am_gemm_s8s8_i8mm;
+am_dot_fn am_dot_f32f32_neon, am_dot_f32f16_neon;
 
 #endif

@@ -14,6 +14,7 @@ am_quantize_s8_fn am_quantize_s8_avx2, am_quantize_s8_avx512;
 am_softmax_s8_fn am_softmax_s8_avx2, am_softmax_s8_avx512;
 am_max_f32_fn am_max_f32_avx2, am_max_f32_avx512;
 am_sum_exp_f32_fn am_sum_exp_f32_avx2, am_sum_exp_f32_avx512;
+am_dot_fn am_dot_f32f32_avx2, am_dot_f32f16_avx2, am_dot_f32f32_avx512, am_dot_f32f16_avx512;
 am_gemm_s8_fn am_gemm_s8s8_avx2, am_gemm_s8s8_avxvnni, am_gemm_s8s8_avx512, am_gemm_s8s8_avx512vnni;
 
 #endif

@@ -2,7 +2,7 @@
  * with 2^31 slots, is the only one that could overflow: counts of slots are multiplied last, and saturate.
  *
  * SPDX-License-Identifier: MIT */
-#include "engine/capacity.h"
+#include "model/capacity.h"
 
 #include <stdio.h>
 

@@ -5,8 +5,8 @@
  * depends on the kernel in use, so nothing that would fit is refused; what is just too large is left to the allocator.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef AM_ENGINE_CAPACITY_H
-#define AM_ENGINE_CAPACITY_H
+#ifndef AM_MODEL_CAPACITY_H
+#define AM_MODEL_CAPACITY_H
 
 #include <stdbool.h>
 
