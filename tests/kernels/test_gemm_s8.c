@@ -211,8 +211,8 @@ static void odd_sizes(void **state) {
         }
 }
 
-/* Sums of two products of 127 and -128 leave 16 bits, where the byte products of AVX2 would be cut off; sums over k
- * leave 24, where floats would be. */
+/* Two products of 127 + 128 and 127 leave 16 bits, where AVX2 cuts sums of byte products off; sums over k leave the 24
+ * bits of a float. */
 static void extreme_values(void **state) {
     static source *const of_x[] = { largest, smallest, either_end }, *const of_w[] = { largest, smallest,
                                                                                        smallest_weight, either_end };
