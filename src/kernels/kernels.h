@@ -77,7 +77,8 @@ typedef void am_gelu_f32_fn(float *y, const float *x, int n);
  *
  * Each row of x[m,n] becomes bytes with one scale: scale[m] = max|x| / 127, q = x * (127 / max|x|) rounded to nearest
  * even, so |q| <= 127; a row of zeros has scale 0.  A row that holds a NaN or an infinity gets a scale that is NaN or
- * infinite, so the fault is seen in what is computed from it.
+ * infinite, so the fault is seen in what is computed from it.  Where 127 / max|x| is no finite number above 0 (zeros,
+ * max|x| below 4e-37, faults) all q are 0.
  * Each byte is stored as q ^ flip (see gemm_s8s8); bytes n .. AM_ROUND_UP(n, 4) - 1 of a row are 0 ^ flip.
  * Bit-exact in every variant: max over the absolute bit patterns, one division, one multiplication, one rounding. */
 typedef void am_quantize_s8_fn(int8_t *q, ptrdiff_t ldq, float *scale, const float *x, ptrdiff_t ldx, int m, int n,
@@ -141,7 +142,8 @@ void am_gemm_pack_s8(int8_t *dst, int32_t *w_sum, const int8_t *q, ptrdiff_t ldq
  * factor[2i] = 128 * c / sum p, factor[2i + 1] = c / sum p.  With qv the values' bytes,
  *     sum_t softmax(x)[t] * v_scale[t] * qv[t] = factor[2i] * sum_t high * qv + factor[2i + 1] * sum_t low * qv:
  * two rows of gemm_s8s8, with 14 bits of every probability.  x is overwritten.  n >= 1.  Rows are independent.
- * All v_scale 0: digits 0 and factors 0.
+ * All v_scale 0: digits 0 and factors 0.  x with a NaN, a plus infinity or nothing above minus infinity, or v_scale with
+ * a NaN or an infinity: digits 0 and factors NaN, so the fault is seen.  Otherwise v_scale >= 0.
  * Tolerance against f64: each digit pair off by at most 1 + 16383 * AM_TOL_SOFTMAX_F32, factors relatively by
  * AM_TOL_SOFTMAX_F32 * 2. */
 typedef void am_softmax_s8_fn(int8_t *q, ptrdiff_t ldq, float *factor, float *x, ptrdiff_t ldx, const float *v_scale,

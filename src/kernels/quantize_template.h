@@ -109,7 +109,7 @@ INLINE float weigh(float *x, const float *v_scale, int n, float top, float scale
     }
     for (; i < n; i += 16) {
         int count = n - i < 16 ? n - i : 16;
-        v16 p = v_exp2(v_mul(v_sub(v_load_part(x + i, count, 0.0f), shift), factor));
+        v16 p = v_exp2(v_mul(v_sub(v_load_part(x + i, count, top), shift), factor));
         v16 r = v_mul(p, v_load_part(v_scale + i, count, 0.0f));
         v_store_part(x + i, r, count);
         top_r = i_max_unsigned(top_r, v_bits(r));

@@ -3,6 +3,7 @@
 #include "kernels/x86/kernels_x86.h"
 #include "kernels/x86/vec16_avx2.h"
 
+/* In assembler: for the intrinsic GCC 12 moves every sum to a fresh register and back. */
 INLINE v16i i_dot_s8(v16i acc, vword x, v16i w) {
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.lo) : "x"(x), "x"(w.lo));
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.hi) : "x"(x), "x"(w.hi));
