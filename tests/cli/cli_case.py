@@ -3,6 +3,7 @@
 AM_PROGRAM is the program, AM_TEST_MODEL the folder of the default model.
 
 SPDX-License-Identifier: MIT"""
+import atexit
 import os
 import re
 import shutil
@@ -16,6 +17,10 @@ PROGRAM = os.environ.get("AM_PROGRAM", "amanuensis")
 MODEL = os.environ.get("AM_TEST_MODEL", "")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIBRIVOX = "/usr/share/pocketsphinx/test/data/librivox"
+
+# Where all tests of a run keep converted models: the default model is converted once, not by every command.
+CACHE = tempfile.mkdtemp(prefix="amanuensis-cli-cache-")
+atexit.register(shutil.rmtree, CACHE, True)
 
 # A recording of 3 s and what the book says there (Jane Austen, Sense and Sensibility, chapter 1).
 SPEECH = os.path.join(LIBRIVOX, "sense_and_sensibility_01_austen_64kb-0880.wav")
@@ -81,6 +86,8 @@ class Case(unittest.TestCase):
     def environment(self, **changes):
         env = {k: v for k, v in os.environ.items() if k not in ("XDG_CACHE_HOME", "TERM")}
         env["HOME"] = self.folder
+        if "HOME" not in changes:
+            env["XDG_CACHE_HOME"] = CACHE
         env.update(changes)
         return {k: v for k, v in env.items() if v is not None}
 
@@ -121,4 +128,6 @@ def main():
     if not MODEL and os.path.basename(sys.argv[0]) != "cli_use.py":
         print("AM_TEST_MODEL is not set: ./run test does that")
         sys.exit(77)
+    if MODEL:
+        subprocess.run([PROGRAM, "models", "convert", "-q", MODEL], env={**os.environ, "XDG_CACHE_HOME": CACHE}, check=True)
     unittest.main(verbosity=2)

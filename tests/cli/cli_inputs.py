@@ -156,7 +156,7 @@ class Good(Case):
         self.assertEqual(words(done.out), SPEECH_WORDS)
         self.assertRegex(done.out, r"^\[00:00\.\d00 --> 00:0[23]\.\d[02468]0\]  ?He was")
         self.assertRegex(done.err, r"^\S+-0880\.wav: 3\.0 s of audio in \d+\.\d s \(\d+\.\dx realtime\), "
-                                   r"language en \(p [01]\.\d\d\), model base f32 on \w+, 2 threads\n$")
+                                   r"language en \(p [01]\.\d\d\), model base int8 on \w+, 2 threads\n$")
 
     def test_containers(self):
         for name, codec in [("a.opus", "libopus"), ("b.mkv", "flac"), ("c.m4a", "aac")]:

@@ -130,8 +130,8 @@ class Models(Case):
         self.assertIn("format       ctranslate2\n", done.out)
         # Radford et al. 2022, table 1: base has 6 + 6 layers of 512, 8 heads, 74 million parameters with positions.
         self.assertRegex(done.out, r"size         base, 7[1-4]\.\d million parameters\n")
-        # The file is in f16: two bytes for each of them, and some that computing adds.
-        self.assertRegex(done.out, r"memory       14\d MB prepared for \w+ \(f16 weights stay f16, computed in f32\)\n")
+        # A byte for each of them, and two more for those of the token embedding: its rows stay exact as well.
+        self.assertRegex(done.out, r"memory       13\d MB prepared for \w+ \(computed in int8\)\n")
         self.assertIn("audio        80 mels, 1500 positions, 6 layers of 512, 8 heads\n", done.out)
         self.assertIn("text         51865 tokens, 448 positions, 6 layers of 512, 8 heads\n", done.out)
         self.assertIn("languages    99, translation into English\n", done.out)
