@@ -16,12 +16,6 @@
 #include "base/pool.h"
 #include "model/quantized.h"
 
-enum {
-    AM_WINDOW_SAMPLES = 480000,
-    AM_WINDOW_FRAMES = 3000,
-    AM_HOP = 160,
-};
-
 typedef struct am_prepared am_prepared;
 typedef struct am_backend am_backend;
 

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 
-#include "backend/backend.h"
 #include "base/memory.h"
 
 /* Bytes of a weight or of a number in a cache.  Weights that compute in f32 are kept in half of that where it loses
@@ -45,8 +44,7 @@ uint64_t am_capacity_of_session(const am_dims *d, bool is_int8, int n_slots, int
                        2 * audio_ctx * a * cache_bytes;
     /* Keys and values of every layer, of the text so far and of the window. */
     uint64_t slot = 2 * (uint64_t)d->n_text_layer * ((uint64_t)d->n_text_ctx + audio_ctx) * t * cache_bytes;
-    uint64_t rows = slots < AM_DECODE_MAX_ROWS / 2 ? 2 * slots : AM_DECODE_MAX_ROWS;
-    uint64_t logits = rows * (uint64_t)d->n_vocab * BYTES_F32;
+    uint64_t logits = (uint64_t)d->n_vocab * BYTES_F32; /* at least of one row */
     /* A worker takes at least this many rows at a time, as they are and in the widest layer. */
     enum { SCRATCH_ROWS = 32 };
     uint64_t scratch = SCRATCH_ROWS * 5 * (a > t ? a : t) * BYTES_F32;

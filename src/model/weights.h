@@ -20,6 +20,13 @@ typedef struct am_dims {
     int n_text_ctx, n_text_state, n_text_head, n_text_layer;     /* 448, 512, 8, 6 for base */
 } am_dims;
 
+/* What a model hears at once: 30 s. */
+enum {
+    AM_WINDOW_SAMPLES = 480000,
+    AM_WINDOW_FRAMES = 3000,
+    AM_HOP = 160,
+};
+
 /* Limits a file's numbers are checked against before anything is multiplied or allocated. */
 enum {
     AM_DIMS_MAX_LAYERS = 256,
