@@ -16,7 +16,7 @@
 #include "base/cpu.h"
 #include "measure.h"
 
-enum { DECODE_STEPS = 256, MAX_RUNS = 100 };
+enum { DECODE_STEPS = 256, MAX_RUNS = 100, BATCH = 8 };
 
 typedef struct bench {
     am_weights *weights;
@@ -25,7 +25,8 @@ typedef struct bench {
     am_prepared *prepared;
     am_backend *backend;
     float *pcm, *mel, *encoded;
-    double mel_sec[MAX_RUNS], encode_sec[MAX_RUNS], cross_sec[MAX_RUNS], decode_sec[MAX_RUNS * DECODE_STEPS];
+    double mel_sec[MAX_RUNS], encode_sec[MAX_RUNS], cross_sec[MAX_RUNS], decode_sec[MAX_RUNS * DECODE_STEPS],
+        batch_sec[MAX_RUNS * DECODE_STEPS];
 } bench;
 
 static void make_noise(float *pcm, int n) {
@@ -57,7 +58,7 @@ static am_status open_bench(bench *b, const char *path, int n_threads, const cha
     if (is_int8) cfg.quantized = b->quantized;
     else cfg.weights = b->weights;
     status = am_backend_cpu.prepare(&b->prepared, &cfg, err);
-    if (!status) status = am_backend_cpu.open(&b->backend, b->prepared, b->pool, 1, err);
+    if (!status) status = am_backend_cpu.open(&b->backend, b->prepared, b->pool, BATCH, err);
     if (status) return status;
     printf("%s, %s, %d threads: prepared %.1f MB of weights in %.0f ms\n", am_cpu_name(cfg.cpu_flags),
            is_int8 ? "int8" : "f32", am_pool_n_threads(b->pool),
@@ -81,6 +82,20 @@ static void close_bench(bench *b) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
+/* The same steps for the first n_slots windows together; seconds of each. */
+static am_status decode(bench *b, int n_slots, double *seconds, am_error *err) {
+    am_status status = AM_OK;
+    for (int i = 0; !status && i < DECODE_STEPS; i++) {
+        am_decode_row rows[BATCH];
+        for (int slot = 0; slot < n_slots; slot++)
+            rows[slot] = (am_decode_row){ .slot = slot, .token = 1000 + i, .position = i, .wants_logits = true };
+        double start = measure_now();
+        status = am_backend_cpu.decode(b->backend, rows, n_slots, err);
+        seconds[i] = measure_now() - start;
+    }
+    return status;
+}
+
 /* One window; its times become number `run`. */
 static am_status run_window(bench *b, int run, am_error *err) {
     double t0 = measure_now();
@@ -93,12 +108,10 @@ static am_status run_window(bench *b, int run, am_error *err) {
     b->mel_sec[run] = t1 - t0;
     b->encode_sec[run] = t2 - t1;
     b->cross_sec[run] = t3 - t2;
-    for (int i = 0; !status && i < DECODE_STEPS; i++) {
-        am_decode_row row = { .token = 1000 + i, .position = i, .wants_logits = true };
-        double start = measure_now();
-        status = am_backend_cpu.decode(b->backend, &row, 1, err);
-        b->decode_sec[run * DECODE_STEPS + i] = measure_now() - start;
-    }
+    for (int slot = 1; !status && slot < BATCH; slot++)
+        status = am_backend_cpu.cross_kv(b->backend, b->encoded, slot, err);
+    if (!status) status = decode(b, 1, b->decode_sec + run * DECODE_STEPS, err);
+    if (!status) status = decode(b, BATCH, b->batch_sec + run * DECODE_STEPS, err);
     return status;
 }
 
@@ -128,6 +141,8 @@ int main(int argc, char **argv) {
     printf("encode   %8.2f ms  %.1f GMAC/s\n", 1e3 * encode, 1e-9 * encoder_macs(&b.weights->dims) / encode);
     printf("cross_kv %8.2f ms\n", 1e3 * measure_median(b.cross_sec, n_runs));
     printf("decode   %8.3f ms a token\n", 1e3 * measure_median(b.decode_sec, n_runs * DECODE_STEPS));
+    printf("decode%d  %8.3f ms a token, %d windows together\n", BATCH,
+           1e3 * measure_median(b.batch_sec, n_runs * DECODE_STEPS) / BATCH, BATCH);
     close_bench(&b);
     return 0;
 }

@@ -168,7 +168,8 @@ class Good(Case):
 
     def test_film(self):
         ffmpeg("-f", "lavfi", "-i", "color=s=16x16:d=3", "-i", SPEECH, "-ar", "48000", "-ac", "2", self.path("film.mkv"))
-        self.assertEqual(words(self.transcribe("film.mkv").out), SPEECH_WORDS)
+        # in f32: a test of what is read; in int8 one of its seven words sounds a little different after Vorbis
+        self.assertEqual(words(self.transcribe("film.mkv", "--compute", "f32").out), SPEECH_WORDS)
 
     def test_standard_input(self):
         with open(SPEECH, "rb") as f:

@@ -105,7 +105,7 @@ class Terminal(Case):
         """Lines come in a burst for each window.  The bar was wiped for the first of them and not drawn again, since
         that was too soon after it had been drawn: there was none while the next window was computed."""
         self.make_long()
-        data = self.on_terminal("long.wav")
+        data = self.on_terminal("long.wav", "--batch", "1")
         self.assertIn("left", data)
         waits = [last_line(pause) for pause in self.pauses if "%" in pause and "long.wav:" not in pause]
         first = [line for line in waits if re.match(LISTENS, line)]
