@@ -347,6 +347,7 @@ AM_API am_status am_session_feed(am_session *session, const float *pcm, size_t n
 AM_API am_status am_session_finish(am_session *session);
 
 /* The next segment.  Decodes a window when one is complete (or the session is finished), so this is where time goes.
+ * With n_batch > 1 it wants to be fed until am_session_feed() says AM_E_AGAIN, and decodes then.
  * Returns AM_OK with *segment set; AM_E_AGAIN (feed more); AM_E_END (finished and drained); AM_E_CANCELLED;
  * AM_E_DEVICE; AM_E_MODEL (it computes numbers that are not finite); AM_E_NOMEM.  After a failure the session gives the
  * same status again: am_session_error() has the sentence, what came before stays valid.  Since 0.1. */

@@ -131,7 +131,7 @@ static void gather_rows(am_decoder *d) {
         }
 }
 
-/* A text that was made to go on, and did so without conviction, is what it was before: there is no speech. */
+/* Text that came because the end was forbidden, and without conviction, is none: what is heard there is no speech. */
 static void drop_unwilling(am_text *t) {
     am_decode_result *r = t->result;
     int n_tail = r->n_tokens - t->n_willing;
@@ -146,8 +146,8 @@ static void choose_token(const am_decoder *d, am_text *t, const am_decode_row *r
     float end_logit = row->logits[end_of_text];
     am_logit_rules_apply(&t->rules, r->tokens, r->n_tokens, row->logits);
     am_choice choice = am_choose(&d->model->kernels, d->model->ops, d->backend, row, t->rules.n_vocab);
-    if (t->n_willing < 0 && r->n_tokens > 0 && isinf(row->logits[end_of_text]) &&
-        end_logit > row->logits[choice.token]) {
+    bool goes_on = am_logit_rules_go_on(&t->rules, r->tokens, r->n_tokens) && end_logit > row->logits[choice.token];
+    if (goes_on && t->n_willing < 0) {
         t->n_willing = r->n_tokens;
         t->willing_logprob = t->sum_logprob;
     }

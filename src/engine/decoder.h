@@ -44,7 +44,7 @@ typedef struct am_text {
     bool is_caught_up; /* in this step: the logits of its last row say which token comes next */
     bool is_done;
     double sum_logprob;
-    int n_willing;          /* tokens before the model would have ended too early, or -1 */
+    int n_willing;          /* tokens when the model wanted to end and was not let, or -1 */
     double willing_logprob; /* their sum */
 } am_text;
 

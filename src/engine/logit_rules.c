@@ -18,6 +18,11 @@ float am_log_sum_exp(const am_kernels *k, const float *x, int n) {
     return top == -INFINITY ? top : top + logf(k->sum_exp_f32(x, n, top));
 }
 
+bool am_logit_rules_go_on(const am_logit_rules *r, const int32_t *tokens, int n) {
+    int step = n > 0 ? tokens[n - 1] - r->specials->first_timestamp : -1;
+    return step >= 0 && step < r->end_not_before;
+}
+
 /* Timestamps come in pairs (end of one segment, start of the next), rise, and open the window. */
 static void order_timestamps(const am_logit_rules *r, const int32_t *tokens, int n, float *logits) {
     int first = r->specials->first_timestamp, end_of_text = r->specials->end_of_text;
@@ -26,7 +31,7 @@ static void order_timestamps(const am_logit_rules *r, const int32_t *tokens, int
     if (last_is_time && before_is_time) forbid(logits, first, r->n_vocab); /* a pair is closed: text must follow */
     else if (last_is_time) forbid(logits, 0, end_of_text); /* a segment ended: no text before its pair */
 
-    if (last_is_time && tokens[n - 1] - first < r->end_not_before) logits[end_of_text] = -INFINITY;
+    if (am_logit_rules_go_on(r, tokens, n)) logits[end_of_text] = -INFINITY;
 
     int latest = -1;
     for (int i = n - 1; i >= 0 && latest < 0; i--)

@@ -26,6 +26,9 @@ typedef struct am_logit_rules {
 /* tokens[n]: what was sampled in this window so far. */
 void am_logit_rules_apply(const am_logit_rules *r, const int32_t *tokens, int n, float *logits);
 
+/* The text may not end here: it stands at a timestamp, and speech goes on behind it. */
+bool am_logit_rules_go_on(const am_logit_rules *r, const int32_t *tokens, int n);
+
 /* log(sum(exp(x))); minus infinity when all are. */
 float am_log_sum_exp(const am_kernels *k, const float *x, int n);
 

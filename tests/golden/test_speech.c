@@ -135,9 +135,87 @@ static void every_format_gives_the_same_transcript(void **state) {
     }
 }
 
+/* ---- Many windows together ---------------------------------------------------------------------------------- */
+
+enum { N_TIMES = 12, PAUSE = AM_SAMPLE_RATE / 5 };
+
+/* The clip again and again, with a fifth of a second between: a minute and a half. */
+static float *make_long(size_t *n) {
+    size_t n_once = n_pcm + PAUSE;
+    *n = N_TIMES * n_once;
+    float *out = calloc(*n, sizeof *out);
+    for (size_t i = 0; i < N_TIMES; i++) memcpy(out + i * n_once, pcm, n_pcm * sizeof *pcm);
+    return out;
+}
+
+static double power(const float *x, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
+    return sum / (double)n;
+}
+
+/* Where the windows begin that the session made. */
+static int window_starts(const am_model *model, const float *long_pcm, size_t n, int64_t *starts, int most) {
+    am_session_config cfg;
+    am_session_config_init(&cfg);
+    cfg.n_batch = 4;
+    cfg.language = "en";
+    am_session *s;
+    const am_segment *segment;
+    int n_starts = 0;
+    assert_int_equal(am_session_open(&s, model, &cfg, NULL), AM_OK);
+    for (size_t at = 0;;) {
+        size_t len = n - at < 16000 ? n - at : 16000;
+        if (len == 0) am_session_finish(s);
+        else if (am_session_feed(s, long_pcm + at, len) == AM_OK) at += len;
+        am_status status;
+        while ((status = am_session_next(s, &segment)) == AM_OK)
+            if ((n_starts == 0 || segment->seek != starts[n_starts - 1]) && n_starts < most)
+                starts[n_starts++] = segment->seek;
+        if (status != AM_E_AGAIN) break;
+    }
+    am_session_close(&s);
+    return n_starts;
+}
+
+static void batches_hear_the_same_and_cut_no_word(void **state) {
+    if (!am_test_model_path()) skip();
+    static char words[N_TIMES * sizeof WORDS + 1], plain[1 << 16];
+    int64_t starts[20];
+    size_t n;
+    float *long_pcm = make_long(&n);
+    am_model *model = am_open_model(am_test_model_path(), NULL);
+    am_session_config cfg;
+    am_session_config_init(&cfg);
+    cfg.n_batch = 2;
+    am_transcribe_pcm(&first, model, &cfg, long_pcm, n, 16000);
+    cfg.n_batch = 8;
+    cfg.n_threads = 1;
+    am_transcribe_pcm(&other, model, &cfg, long_pcm, n, AM_FEED_MAX);
+    assert_int_equal(first.status, AM_OK);
+    assert_string_equal(first.text, other.text);
+    assert_int_equal(first.n_tokens, other.n_tokens);
+    assert_memory_equal(first.tokens, other.tokens, (size_t)first.n_tokens * sizeof *first.tokens);
+    for (int i = 0; i < N_TIMES; i++) strcat(strcat(words, i ? " " : ""), WORDS);
+    am_plain_words(plain, sizeof plain, first.text);
+    int errors = am_word_errors(words, plain);
+    if (errors > N_TIMES) fail_msg("%d errors: %s", errors, plain);
+
+    int n_starts = window_starts(model, long_pcm, n, starts, 20);
+    assert_true(n_starts >= 3); /* 88 s */
+    double loud = power(long_pcm, n);
+    for (int i = 1; i < n_starts; i++) {
+        double here = power(long_pcm + starts[i] * 160 - 320, 640);
+        if (here > 0.03 * loud) fail_msg("window %d begins at %.2f s, in a loud place", i, (double)starts[i] * 0.01);
+    }
+    am_model_close(&model);
+    free(long_pcm);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(the_words_are_right),
                                         cmocka_unit_test(threads_and_instruction_sets_do_not_matter),
-                                        cmocka_unit_test(every_format_gives_the_same_transcript) };
+                                        cmocka_unit_test(every_format_gives_the_same_transcript),
+                                        cmocka_unit_test(batches_hear_the_same_and_cut_no_word) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

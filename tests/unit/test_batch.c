@@ -16,7 +16,7 @@
 #include "support/small_model.h"
 #include "support/transcript.h"
 
-enum { SECOND = AM_SAMPLE_RATE, N_PCM = 160 * SECOND };
+enum { SECOND = AM_SAMPLE_RATE, N_PCM = 120 * SECOND };
 static am_model *model;
 static float pcm[N_PCM];
 
@@ -39,7 +39,7 @@ static am_status moody_decode(am_backend *b, am_decode_row *rows, int n_rows, am
     if (n_decodes == cancelling_decode) am_session_cancel(to_cancel);
     am_status status = am_backend_cpu.decode(b, rows, n_rows, err);
     for (int i = 0; i < n_rows && n_decodes == damaging_decode; i++)
-        if (rows[i].wants_logits) rows[i].logits[model->dims.n_vocab - 1] = NAN;
+        for (int j = 0; rows[i].wants_logits && j < model->dims.n_vocab; j++) rows[i].logits[j] = NAN;
     return status;
 }
 
@@ -54,9 +54,9 @@ static int calm(void **state) {
 static int set_up(void **state) {
     am_random random = { 77 };
     for (int i = 0; i < N_PCM; i++) pcm[i] = am_random_float(&random, -0.2f, 0.2f);
-    for (double at = 2; at < 159; at += 3 + am_random_next(&random) % 1000 * 0.006)
+    for (double at = 2; at < 119; at += 3 + am_random_next(&random) % 1000 * 0.006)
         memset(pcm + (int)(at * SECOND), 0, SECOND / 2 * sizeof *pcm);
-    memset(pcm + 61 * SECOND, 0, 35 * SECOND * sizeof *pcm); /* and a long silence */
+    memset(pcm + 61 * SECOND, 0, 20 * SECOND * sizeof *pcm); /* and a long silence */
     model = am_open_model(am_small_model_path(), NULL);
     ops = am_backend_cpu;
     ops.encode = moody_encode;
@@ -95,12 +95,12 @@ static void neither_number_nor_threads_nor_pieces_matter(void **state) {
     static const struct {
         int n_batch, n_threads;
         size_t piece;
-    } ways[] = { { 2, 1, 16000 }, { 3, 3, 777 }, { 8, 2, AM_FEED_MAX }, { 64, 2, 54321 }, { 2, 3, 160000 } };
+    } ways[] = { { 2, 1, AM_FEED_MAX }, { 3, 3, 777 }, { 8, 2, 54321 } };
     am_session_config cfg = config(2, 2);
     am_transcribe_pcm(&first, model, &cfg, pcm, N_PCM, 16000);
     assert_int_equal(first.status, AM_OK);
     assert_true(first.n_tokens > 100);
-    assert_true(n_encodes >= 5);
+    assert_true(n_encodes >= 4);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         cfg = config(ways[i].n_batch, ways[i].n_threads);
         am_transcribe_pcm(&other, model, &cfg, pcm, N_PCM, ways[i].piece);
@@ -211,7 +211,7 @@ static void a_window_that_fails_takes_nothing_before_it(void **state) {
     int n_windows = 0;
     open_and_run(&whole, 3, 2);
     assert_int_equal(whole.status, AM_E_END);
-    assert_true(whole.position > 159.9 && whole.position < 160.1);
+    assert_true(whole.position > 119.9 && whole.position < 120.1);
     for (int i = 0; i < whole.n; i++)
         if (i == 0 || whole.seek[i] != whole.seek[i - 1]) starts[n_windows++] = whole.seek[i];
     assert_int_equal(n_windows, n_encodes); /* every window had words, so the nth encoded begins at starts[n - 1] */

@@ -101,6 +101,25 @@ static void suppressed_tokens_never_come(void **state) {
     for (int i = 0; i < N; i++) assert_int_equal(allowed(i), i <= END && i != 2 && i != 7);
 }
 
+static void text_goes_on_where_speech_does(void **state) {
+    am_logit_rules r = rules(true);
+    r.end_not_before = 10;
+    const int32_t early[] = { FIRST, 3, FIRST + 9, FIRST + 9 }, late[] = { FIRST, 3, FIRST + 10, FIRST + 10 };
+    text_is_likely();
+    am_logit_rules_apply(&r, early, 3, logits);
+    assert_false(allowed(END));
+    text_is_likely();
+    am_logit_rules_apply(&r, early, 4, logits);
+    assert_false(allowed(END));
+    assert_true(allowed(3));
+    text_is_likely();
+    am_logit_rules_apply(&r, early, 2, logits); /* inside a sentence it may: then it fills the window */
+    assert_true(allowed(END));
+    text_is_likely();
+    am_logit_rules_apply(&r, late, 4, logits);
+    assert_true(allowed(END));
+}
+
 static void sums(void **state) {
     const float x[] = { 0, 1000, 1000, -INFINITY }, none[] = { -INFINITY, -INFINITY };
     assert_true(fabsf(am_log_sum_exp(&kernels, x, 4) - (1000 + logf(2))) < 1e-3f);
@@ -117,6 +136,7 @@ int main(void) {
         cmocka_unit_test(times_rise),
         cmocka_unit_test(together_likelier_than_text),
         cmocka_unit_test(suppressed_tokens_never_come),
+        cmocka_unit_test(text_goes_on_where_speech_does),
         cmocka_unit_test(sums),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
