@@ -35,8 +35,13 @@ static const struct {
 #define N_LEVELS (sizeof levels / sizeof levels[0])
 
 #if defined(__x86_64__)
-/* CPUID leaf 7, subleaf 1, EAX bit 4; __builtin_cpu_supports() knows the name only in newer compilers.  The registers are
- * those of AVX2, so whoever has seen that needs no other question. */
+/* Names that __builtin_cpu_supports() knows only in newer compilers.  Their registers are those of AVX2: whoever has seen
+ * that needs not ask the operating system again. */
+static bool has_f16c(void) {
+    unsigned eax, ebx, ecx = 0, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx >> 29 & 1;
+}
+
 static bool has_avxvnni(void) {
     unsigned eax = 0, ebx, ecx, edx;
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || eax < 1) return false; /* the last subleaf */
@@ -48,8 +53,7 @@ unsigned am_cpu_flags(void) {
     unsigned flags = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
-        flags |= AM_CPU_AVX2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) flags |= AM_CPU_AVX2;
     if (flags && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         flags |= AM_CPU_AVX512;

@@ -106,11 +106,15 @@ typedef struct layout {
     ptrdiff_t ld_scores, ld_digits;
 } layout;
 
+/* Queries that go together: their scores and digits share a second-level cache of 512 KB with keys and values, over
+ * 1500 positions. */
+#define AT_ONCE 24
+
 /* Rows of a power of two bytes would share cache sets. */
 #define PAD 16
 
 static layout lay_out(int m, int n, int head_dim) {
-    size_t rows = (size_t)m;
+    size_t rows = (size_t)(m < AT_ONCE ? m : AT_ONCE);
     layout l = { .ld_scores = AM_ROUND_UP(n, 16) + PAD, .ld_digits = AM_ROUND_UP(n, 64) + AM_ALIGN };
     l.digits = l.scores + AM_ROUND_UP(rows * l.ld_scores * sizeof(float), AM_ALIGN);
     l.factors = l.digits + AM_ROUND_UP(2 * rows * l.ld_digits, AM_ALIGN);
@@ -125,8 +129,8 @@ size_t am_attention_s8_scratch(int m, int n, int head_dim) {
     return lay_out(m, n, head_dim).end;
 }
 
-void am_attention_s8(const am_kernels *k, const am_attention_s8_args *a) {
-    layout l = lay_out(a->m, a->n, a->head_dim);
+/* At most AT_ONCE queries; l is the layout for so many. */
+static void attend(const am_kernels *k, const am_attention_s8_args *a, layout l) {
     char *scratch = a->scratch;
     float *scores = (float *)(scratch + l.scores), *factors = (float *)(scratch + l.factors);
     float *halves = (float *)(scratch + l.halves), *ones = (float *)(scratch + l.ones);
@@ -163,4 +167,16 @@ void am_attention_s8(const am_kernels *k, const am_attention_s8_args *a) {
     for (int row = 0; row < a->m; row++)
         for (int i = 0; i < a->head_dim; i++)
             a->out[row * a->ldo + i] = halves[2 * row * a->head_dim + i] + halves[(2 * row + 1) * a->head_dim + i];
+}
+
+void am_attention_s8(const am_kernels *k, const am_attention_s8_args *a) {
+    layout l = lay_out(a->m, a->n, a->head_dim);
+    for (int row = 0; row < a->m; row += AT_ONCE) {
+        am_attention_s8_args piece = *a;
+        piece.m = a->m - row < AT_ONCE ? a->m - row : AT_ONCE;
+        piece.q += row * a->ldq;
+        piece.q_scale += row;
+        piece.out += row * a->ldo;
+        attend(k, &piece, l);
+    }
 }

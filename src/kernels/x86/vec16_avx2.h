@@ -6,6 +6,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A file that needs more than this instruction set says what, with a comma before it. */
 #ifndef TARGET_EXTRA
@@ -124,7 +125,9 @@ INLINE void i_store(void *p, v16i a) {
     _mm256_storeu_si256((__m256i *)p + 1, a.hi);
 }
 INLINE vword i_word(const void *p) {
-    return _mm256_castps_si256(_mm256_broadcast_ss(p));
+    int32_t word;
+    memcpy(&word, p, 4); /* at any address */
+    return _mm256_set1_epi32(word);
 }
 INLINE v16i i_add(v16i a, v16i b) {
     return V_EACH2I(_mm256_add_epi32);

@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A file that needs more than this instruction set says what, with a comma before it. */
 #ifndef TARGET_EXTRA
@@ -100,7 +101,9 @@ INLINE void i_store(void *p, v16i a) {
     _mm512_storeu_si512(p, a);
 }
 INLINE vword i_word(const void *p) {
-    return _mm512_castps_si512(_mm512_broadcastss_ps(_mm_load_ss(p)));
+    int32_t word;
+    memcpy(&word, p, 4); /* at any address */
+    return _mm512_set1_epi32(word);
 }
 INLINE v16i i_add(v16i a, v16i b) {
     return _mm512_add_epi32(a, b);
