@@ -3,10 +3,8 @@
 #include "kernels/x86/kernels_x86.h"
 #include "kernels/x86/vec16_avx512.h"
 
-/* In assembler: for the intrinsic GCC 12 moves every sum to a fresh register and back. */
 INLINE v16i i_dot_s8(v16i acc, vword x, v16i w) {
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(w));
-    return acc;
+    return _mm512_dpbusd_epi32(acc, x, w);
 }
 
 #define NAME(op) am_##op##_avx512vnni

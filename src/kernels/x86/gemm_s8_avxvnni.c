@@ -3,11 +3,8 @@
 #include "kernels/x86/kernels_x86.h"
 #include "kernels/x86/vec16_avx2.h"
 
-/* In assembler: for the intrinsic GCC 12 moves every sum to a fresh register and back. */
 INLINE v16i i_dot_s8(v16i acc, vword x, v16i w) {
-    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.lo) : "x"(x), "x"(w.lo));
-    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc.hi) : "x"(x), "x"(w.hi));
-    return acc;
+    return (v16i){ _mm256_dpbusd_avx_epi32(acc.lo, x, w.lo), _mm256_dpbusd_avx_epi32(acc.hi, x, w.hi) };
 }
 
 #define NAME(op) am_##op##_avxvnni

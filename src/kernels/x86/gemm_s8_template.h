@@ -45,7 +45,8 @@ TARGET __attribute__((noinline)) static void finish_slowly(const am_gemm_s8_args
         }
 }
 
-/* Scales and bias; then residual and the store, unless GELU or a ragged edge asks for the slow way. */
+/* Scales and bias; then residual and the store, unless GELU or a ragged edge asks for the slow way.  The sums leave their
+ * registers first: were they used here one by one, GCC would write them to memory at every step of the tile. */
 INLINE void finish(const am_gemm_s8_args *a, v16i sum[MAX_ROWS][MAX_PANELS], int row, int column, int rows,
                    int panels) {
     int32_t whole[MAX_ROWS][MAX_PANELS * 16] __attribute__((aligned(64)));
