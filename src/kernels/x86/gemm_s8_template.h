@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum { LINE = 4 * AM_S8_NR }; /* bytes of a line of weights: one word for each output of a panel */
-enum { MAX_CHAINS = 4, PREFETCH = 2048 };
+enum { MAX_CHAINS = 4, PREFETCH = 8192 };
 enum { FEWEST_ROWS = WIDE ? 2 * MAX_ROWS : MAX_ROWS + 1 }; /* that tiles pay for */
 
 /* x and w as the tile reads them: words of x, lines of w. */
@@ -102,7 +102,7 @@ INLINE void step(v16i sum[MAX_ROWS][MAX_PANELS], const operands *o, cursor *at, 
 
 /* The same for one panel of bytes as they lie in memory, fetched ahead of use. */
 INLINE void step_far(v16i sum[MAX_ROWS][MAX_PANELS], const operands *o, cursor *at, int rows) {
-    _mm_prefetch(at->w + PREFETCH, _MM_HINT_T0);
+    _mm_prefetch(at->w + PREFETCH, _MM_HINT_T1);
 #if WIDE
     v16i line = i_load(at->w), even = i_even_bytes(line), odd = i_odd_bytes(line);
 #pragma GCC unroll 16
