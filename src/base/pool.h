@@ -39,7 +39,7 @@ void am_pool_run(am_pool *pool, am_pool_fn *fn, void *arg, int n_tasks);
 void am_pool_start(am_pool *pool, am_pool_background_fn *fn, void *arg);
 /* The background function has returned (also when there never was one); what it wrote may be read. */
 bool am_pool_is_idle(am_pool *pool);
-/* Work on the background function's runs until it has returned. */
+/* Work on the background function's runs until it has returned; if no worker has begun with it yet, call it here. */
 void am_pool_wait(am_pool *pool);
 
 /* Cores this process may run on, at least 1. */
