@@ -68,8 +68,9 @@ static size_t take_memory(am_backend *b) {
     b->row_norm = take_floats(b, &n_bytes, rows * n);
     b->row_attn = take_floats(b, &n_bytes, rows * n);
     b->row_wide = take_floats(b, &n_bytes, rows * (4 * n + PAD));
-    b->row_q = take(b, &n_bytes, rows * (4 * n + 2 * AM_ALIGN));
-    b->row_q_scale = take_floats(b, &n_bytes, rows);
+    b->row_q = take(b, &n_bytes, 2 * rows * (4 * n + 2 * AM_ALIGN));
+    b->row_q_scale = take_floats(b, &n_bytes, 2 * rows);
+    b->row_rest = take_floats(b, &n_bytes, 4 * n);
     b->logits = take_floats(b, &n_bytes, (size_t)am_decode_max_logits(b->n_slots) * d->n_vocab);
     for (int i = 0; i < am_pool_n_threads(b->pool); i++) take_scratch(b, &n_bytes, &b->scratch[i]);
     take_caches(b, &n_bytes);

@@ -84,7 +84,7 @@ static void cross_attention_task(void *arg, int task, int worker) {
 static void multiply(const decode_job *job, const cpu_linear *l, cpu_rows x, cpu_rows y, cpu_finish finish) {
     am_backend *b = job->b;
     cpu_bytes bytes = { b->row_q, AM_ROUND_UP(l->k, AM_ALIGN) + AM_ALIGN, b->row_q_scale };
-    cpu_operand operand = am_cpu_operand(b->model, l->type, x, job->n_rows, l->k, bytes);
+    cpu_operand operand = am_cpu_fine_operand(b->model, l->type, x, job->n_rows, l->k, bytes, b->row_rest);
     am_cpu_multiply_split(b, l, &operand, y, finish);
 }
 

@@ -98,8 +98,9 @@ struct am_backend {
     cpu_kv encoder_kv;           /* of the layer that is being computed */
     /* Text side, by rows of one call */
     float *row_x, *row_norm, *row_wide, *row_attn; /* [AM_DECODE_MAX_ROWS, n | n | 4 n + PAD | n] */
-    int8_t *row_q;                                 /* [AM_DECODE_MAX_ROWS, 4 n + PAD] */
-    float *row_q_scale;                            /* [AM_DECODE_MAX_ROWS] */
+    int8_t *row_q;                                 /* [2 AM_DECODE_MAX_ROWS, 4 n + PAD] */
+    float *row_q_scale;                            /* [2 AM_DECODE_MAX_ROWS] */
+    float *row_rest;                               /* [4 n] */
     float *logits;                                 /* [am_decode_max_logits(), n_vocab] */
     cpu_kv *self_kv;                               /* [n_slots * n_text_layer] */
     cpu_kv *cross_kv;                              /* [n_slots * n_text_layer] */
@@ -120,12 +121,13 @@ static inline cpu_rows cpu_row(cpu_rows rows, int row) {
     return (cpu_rows){ rows.data + row * rows.ld, rows.ld };
 }
 
-/* m rows as the left side of products with weights of one type: floats, or bytes and scales. */
+/* m rows as the left side of products with weights of one type: floats, or bytes and scales; or, for what must be finer
+ * than a byte, bytes and scales of what the first rounding left over besides. */
 typedef struct cpu_operand {
     cpu_rows x;
-    const int8_t *q;
+    const int8_t *q, *q_rest; /* [m, ldq]; q_rest NULL where one byte is enough */
     ptrdiff_t ldq;
-    const float *scale;
+    const float *scale, *scale_rest;
     int m;
 } cpu_operand;
 
@@ -145,6 +147,10 @@ cpu_operand am_cpu_operand(const am_prepared *p, cpu_type type, cpu_rows x, int 
 /* y[m, l->n] = finish(x l->w^T + l->b), by this worker alone. */
 void am_cpu_multiply(am_backend *b, int worker, const cpu_linear *l, const cpu_operand *x, cpu_rows y,
                      cpu_finish finish);
+
+/* An operand of about 15 bits.  bytes: twice m rows; rest: [k] floats of scratch. */
+cpu_operand am_cpu_fine_operand(const am_prepared *p, cpu_type type, cpu_rows x, int m, int k, cpu_bytes bytes,
+                                float *rest);
 
 /* The same for few rows, split over the pool by output channels. */
 void am_cpu_multiply_split(am_backend *b, const cpu_linear *l, const cpu_operand *x, cpu_rows y, cpu_finish finish);

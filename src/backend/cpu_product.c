@@ -13,13 +13,31 @@ cpu_operand am_cpu_operand(const am_prepared *p, cpu_type type, cpu_rows x, int 
     return operand;
 }
 
+cpu_operand am_cpu_fine_operand(const am_prepared *p, cpu_type type, cpu_rows x, int m, int k, cpu_bytes bytes,
+                                float *rest) {
+    cpu_operand operand = { .x = x, .m = m };
+    if (type != CPU_S8) return operand;
+    int flip = p->kernels.gemm_s8.flip;
+    int8_t *q_rest = bytes.q + m * bytes.ldq;
+    float *scale_rest = bytes.scale + m;
+    p->kernels.quantize_s8(bytes.q, bytes.ldq, bytes.scale, x.data, x.ld, m, k, flip);
+    for (int row = 0; row < m; row++) {
+        const float *from = cpu_row(x, row).data;
+        const int8_t *q = bytes.q + row * bytes.ldq;
+        float scale = bytes.scale[row];
+        for (int i = 0; i < k; i++) rest[i] = from[i] - scale * (float)(int8_t)(q[i] ^ flip);
+        p->kernels.quantize_s8(q_rest + row * bytes.ldq, bytes.ldq, scale_rest + row, rest, k, 1, k, flip);
+    }
+    return (cpu_operand){ x, bytes.q, q_rest, bytes.ldq, bytes.scale, scale_rest, m };
+}
+
 /* Some rows and some output channels of a product; column0 is a multiple of the panel's width. */
 typedef struct piece {
     int row0, m, column0, n;
 } piece;
 
-static void multiply_s8(am_backend *b, int worker, const cpu_linear *l, const cpu_operand *x, cpu_rows y,
-                        cpu_finish finish, piece at) {
+static void multiply_bytes(am_backend *b, int worker, const cpu_linear *l, const cpu_operand *x, cpu_rows y,
+                           cpu_finish finish, piece at) {
     ptrdiff_t panel_stride = (ptrdiff_t)AM_ROUND_UP(l->k, 4) * AM_S8_NR;
     float *out = y.data + at.row0 * y.ld + at.column0;
     b->model->kernels.gemm_s8.fn(&(am_gemm_s8_args){ .y = out,
@@ -40,6 +58,24 @@ static void multiply_s8(am_backend *b, int worker, const cpu_linear *l, const cp
                                                      .k = l->k,
                                                      .flip = b->model->kernels.gemm_s8.flip,
                                                      .gelu = finish == CPU_GELU });
+}
+
+/* Both parts of a fine operand one after the other, while the weights are in cache; GELU comes last. */
+static void multiply_s8(am_backend *b, int worker, const cpu_linear *l, const cpu_operand *x, cpu_rows y,
+                        cpu_finish finish, piece at) {
+    if (!x->q_rest) {
+        multiply_bytes(b, worker, l, x, y, finish, at);
+        return;
+    }
+    cpu_operand rest = { .q = x->q_rest, .ldq = x->ldq, .scale = x->scale_rest, .m = x->m };
+    cpu_linear no_bias = *l;
+    no_bias.b = NULL;
+    multiply_bytes(b, worker, l, x, y, finish == CPU_GELU ? CPU_STORE : finish, at);
+    multiply_bytes(b, worker, &no_bias, &rest, y, CPU_ADD, at);
+    for (int row = at.row0; finish == CPU_GELU && row < at.row0 + at.m; row++) {
+        float *out = cpu_row(y, row).data + at.column0;
+        b->model->kernels.gelu_f32(out, out, at.n);
+    }
 }
 
 static void multiply_float(am_backend *b, int worker, const cpu_linear *l, const cpu_operand *x, cpu_rows y,
