@@ -4,7 +4,8 @@
   librivox         a reader of "Sense and Sensibility" (pocketsphinx-testdata), 16 kHz
 
 Each language becomes one file of about ten minutes: prompts of at least 4 s in the order of the text file, 0.6 s of
-silence between.  Left out are texts with brackets: they describe a sound, or hold words that may not be spoken.
+silence between.  Left out are texts with brackets, which describe a sound or hold words that may not be spoken, and lines
+of the text file that lost their line breaks and hold the names and texts of several prompts.
 Packages that are not installed are downloaded and unpacked below bench/data; nothing is installed.
 
 SPDX-License-Identifier: MIT"""
@@ -57,7 +58,7 @@ def prompts(root, language):
                 continue
             for folder in folders:
                 path = os.path.join(folder, name.strip() + ".wav")
-                if words.strip() and not re.search(r"[\[\](){}<>]", words) and os.path.exists(path):
+                if words.strip() and not re.search(r"[\[\](){}<>]|\w-\w+ ?:", words) and os.path.exists(path):
                     yield words.strip(), path
                     break
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "command.h"
 #include "console.h"
@@ -12,8 +11,6 @@
 #include "interrupt.h"
 #include "options.h"
 #include "transcribe_file.h"
-
-enum { FILE_BATCH = 8 };
 
 typedef struct settings {
     const char *model, *language, *task, *output_format, *output_dir, *device, *compute, *cpu, *prompt, *raw, *progress;
@@ -46,23 +43,27 @@ static const am_cli_option options[] = {
       FIELD(offset), 0, 0 },
     { "duration", 0, AM_CLI_TIME, "TIME", "Transcribe this much audio. Default: to the end.", FIELD(duration), 0, 0 },
     { "prompt", 0, AM_CLI_TEXT, "TEXT",
-      "Text that comes before the first words: names and terms to expect, a style to continue.", FIELD(prompt), 0, 0 },
+      "Text to imagine before the first words, or with --batch above 1 before those of every window: names and terms "
+      "to "
+      "expect, a style to continue.",
+      FIELD(prompt), 0, 0 },
     { "no-timestamps", 0, AM_CLI_FLAG, NULL, "No times inside a 30-second window; plain text on standard output.",
       FIELD(no_timestamps), 0, 0 },
     { "no-previous-text", 0, AM_CLI_FLAG, NULL,
-      "Do not show the model the text it wrote before: less consistent, but no error is carried on.",
+      "With --batch 1: do not show the model the text it wrote before; less consistent, but no error is carried on.",
       FIELD(no_previous_text), 0, 0 },
     { "raw", 0, AM_CLI_TEXT, "FORMAT,RATE,CHANNELS",
       "The input has no header, as s16le,16000,1. FORMAT: u8, s16le, s24le, s32le, f32le or f64le.", FIELD(raw), 0, 0 },
     { "threads", 't', AM_CLI_INT, "N", "Threads. Default: one per core.", FIELD(n_threads), 1, 256 },
     { "batch", 0, AM_CLI_INT, "N",
-      "Windows decoded together: several times the speed; the text does not depend on how many. 1: one after the "
-      "other, "
-      "each seeing the text before. Default: 8 for files, 1 for pipes and devices.",
+      "How many windows of 30 seconds are decoded together. From 2 on (at most 64) they are cut in silence and know "
+      "nothing of each other: much faster, more memory, and the text is the same for any number. 1: one after the "
+      "other, each seeing the text before; words come soonest. Default: 8 for a file, 1 for a pipe or a device.",
       FIELD(n_batch), 1, AM_BATCH_MAX },
     { "device", 0, AM_CLI_CHOICE, "auto|cpu", "Where to compute. Default: auto.", FIELD(device), 0, 0 },
-    { "compute", 0, AM_CLI_CHOICE, "auto|int8|f32", "Number format to compute in. Default: auto.", FIELD(compute), 0,
-      0 },
+    { "compute", 0, AM_CLI_CHOICE, "auto|int8|f32",
+      "Number format to compute in: int8, or f32, which is slower and takes more memory. Default: auto, which is int8.",
+      FIELD(compute), 0, 0 },
     { "cpu", 0, AM_CLI_CHOICE, "auto|c|avx2|avxvnni|avx512|avx512vnni|neon|dotprod|i8mm",
       "Best instruction set to use. Default: auto, the best this machine has.", FIELD(cpu), 0, 0 },
     { "progress", 0, AM_CLI_CHOICE, "auto|never", "A progress bar on the terminal. Default: auto.", FIELD(progress), 0,
@@ -151,15 +152,7 @@ static int is_cancelled(void *cookie) {
     return am_cli_interrupted();
 }
 
-/* Whole recordings: text that comes a minute later is no loss.  Of a pipe or a device it is wanted while it is spoken. */
-static bool are_files(int n_inputs, char **inputs) {
-    struct stat info;
-    for (int i = 0; i < n_inputs; i++)
-        if (strcmp(inputs[i], "-") == 0 || (stat(inputs[i], &info) == 0 && !S_ISREG(info.st_mode))) return false;
-    return true;
-}
-
-static void configure(am_cli_job *job, const settings *s, int n_inputs, char **inputs) {
+static void configure(am_cli_job *job, const settings *s) {
     job->verbosity = s->quiet ? AM_CLI_QUIET : s->verbose ? AM_CLI_VERBOSE : AM_CLI_NORMAL;
     job->with_progress = !s->quiet && !(s->progress && strcmp(s->progress, "never") == 0);
     am_logger logger = am_cli_logger(job->verbosity);
@@ -183,7 +176,7 @@ static void configure(am_cli_job *job, const settings *s, int n_inputs, char **i
     job->session.task = s->task && strcmp(s->task, "translate") == 0 ? AM_TASK_TRANSLATE : AM_TASK_TRANSCRIBE;
     job->session.device = s->device;
     job->session.n_threads = n_threads;
-    job->session.n_batch = s->n_batch ? s->n_batch : are_files(n_inputs, inputs) ? FILE_BATCH : 1;
+    job->session.n_batch = s->n_batch;
     job->session.initial_prompt = s->prompt;
     job->session.no_previous_text = s->no_previous_text;
     job->session.no_timestamps = s->no_timestamps;
@@ -250,7 +243,7 @@ int am_cli_transcribe(int argc, char **argv) {
     }
     static am_cli_job job;
     char model_path[AM_CLI_PATH_MAX], container_dir[AM_CLI_PATH_MAX];
-    configure(&job, &s, n_inputs, argv);
+    configure(&job, &s);
     job.model_config.path = model_path;
     job.model_config.container_dir = container_dir;
     int code = check_inputs(n_inputs, argv);

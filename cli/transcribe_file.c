@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "interrupt.h"
@@ -74,9 +76,19 @@ static bool open_model(work *w) {
     return false;
 }
 
-static bool open_session(work *w) {
+/* Whole recordings: text that comes a minute later is no loss.  Of a pipe or a device it is wanted while it is spoken. */
+static bool is_recording(const char *path) {
+    struct stat info;
+    int failed = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &info) : stat(path, &info);
+    return failed || S_ISREG(info.st_mode);
+}
+
+static bool open_session(work *w, const char *input) {
+    enum { RECORDING_BATCH = 8 };
     am_error err = { 0 };
-    am_status status = am_session_open(&w->session, w->job->model, &w->job->session, &err);
+    am_session_config cfg = w->job->session;
+    if (cfg.n_batch == 0) cfg.n_batch = is_recording(input) ? RECORDING_BATCH : 1;
+    am_status status = am_session_open(&w->session, w->job->model, &cfg, &err);
     if (status == AM_OK) {
         am_cli_interrupt_session(w->session);
         return true;
@@ -253,7 +265,7 @@ static void close_all(work *w) {
 int am_cli_transcribe_file(am_cli_job *job, int index, char reason[AM_CLI_REASON_MAX]) {
     const char *input = job->plan.inputs[index];
     work w = { .job = job, .path = am_cli_input_path(input), .name = am_cli_input_name(input), .reason = reason };
-    if (open_audio(&w, index) && open_model(&w) && open_session(&w) && open_output(&w, index)) {
+    if (open_audio(&w, index) && open_model(&w) && open_session(&w, input) && open_output(&w, index)) {
         am_audio_info info = { .struct_size = sizeof info };
         am_audio_info_get(w.audio, &info);
         am_cli_progress_start(&w.progress, job->with_progress, info.duration_sec);

@@ -13,8 +13,8 @@
 
 /* What is the same for all inputs of a command. */
 typedef struct am_cli_job {
-    am_audio_config audio; /* all but the path */
-    am_session_config session;
+    am_audio_config audio;     /* all but the path */
+    am_session_config session; /* n_batch 0: by the kind of input */
     am_model_config model_config;
     am_model *model; /* opened when the first input turned out to be audio */
     am_model_info model_info;

@@ -226,7 +226,8 @@ AM_API am_status am_model_pull(const am_pull_config *cfg, am_error *err);
  * Returns AM_OK, AM_E_ARG, AM_E_OPEN (not there), AM_E_CHECKSUM, AM_E_MODEL, AM_E_IO, AM_E_NOMEM.  Since 0.1. */
 AM_API am_status am_model_verify(const char *name, const char *cache_dir, am_error *err);
 
-/* Delete a cached model, and its container in <cache_dir>/containers.  Returns AM_OK, AM_E_ARG, AM_E_OPEN (not there), AM_E_IO.  Since 0.1. */
+/* Delete a cached model, and its container in <cache_dir>/containers.
+ * Returns AM_OK, AM_E_ARG, AM_E_OPEN (not there), AM_E_IO.  Since 0.1. */
 AM_API am_status am_model_remove(const char *name, const char *cache_dir, am_error *err);
 
 /* ---- Audio in ----------------------------------------------------------------------------------------------- */
@@ -290,8 +291,8 @@ typedef struct am_session_config {
     am_task task;
     const char *device;         /* NULL, "auto" or "cpu" */
     int n_threads;              /* 0: one per core */
-    const char *initial_prompt; /* text the first window continues; NULL: none */
-    int no_previous_text;       /* non-zero: a window does not see the text of the one before */
+    const char *initial_prompt; /* text the first window continues, or in a batch every window; NULL: none */
+    int no_previous_text;       /* non-zero: a window does not see the text of the one before; in a batch none does */
     int no_timestamps;          /* non-zero: one segment per window, without inner times */
     double start_sec;           /* added to every time: where the first sample lies in the user's timeline */
     am_logger logger;

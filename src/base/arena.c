@@ -22,19 +22,18 @@ void am_aligned_free(void *p) {
     free(p);
 }
 
-/* Ask for huge pages.  Decoding reads a hundred megabytes of keys and values a step, once each: the processor's own
- * prefetching ends at the end of a page, and was measured to reach half the speed on small ones. */
+/* Ask for huge pages: who reads much memory once depends on the processor's prefetching, which ends where a page ends. */
 static void want_huge_pages(char *block, size_t n_bytes) {
+#ifdef MADV_HUGEPAGE
     enum { HUGE = 2 << 20 };
     uintptr_t first = AM_ROUND_UP((uintptr_t)block, HUGE), end = ((uintptr_t)block + n_bytes) / HUGE * HUGE;
-#ifdef MADV_HUGEPAGE
     if (first < end) madvise((void *)first, end - first, MADV_HUGEPAGE); /* only a wish */
 #endif
 }
 
 am_status am_arena_open(am_arena *a, size_t cap, const char *what, am_error *err) {
     *a = (am_arena){ 0 };
-    /* calloc, not aligned_alloc and memset: pages nobody touches then cost no memory. */
+    /* calloc, not aligned_alloc and memset: huge pages, or small ones, that nobody touches then cost no memory. */
     a->block = cap <= SIZE_MAX - AM_ALIGN ? calloc(1, cap + AM_ALIGN) : NULL;
     if (!a->block) return am_fail_nomem(err, what, cap);
     want_huge_pages(a->block, cap + AM_ALIGN);

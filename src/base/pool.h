@@ -34,8 +34,8 @@ int am_pool_n_threads(const am_pool *pool);
 /* By the thread that owns the pool, and by the function that runs in the background. */
 void am_pool_run(am_pool *pool, am_pool_fn *fn, void *arg, int n_tasks);
 
-/* Let one of the workers call fn(arg), which may call am_pool_run().  One at a time: am_pool_wait() comes before the next
- * am_pool_start().  Owner only.  A pool of one thread calls fn before am_pool_start() returns. */
+/* Let one of the workers call fn(arg), which may call am_pool_run().  One at a time: the pool must be idle
+ * before the next am_pool_start().  Owner only.  A pool of one thread calls fn before am_pool_start() returns. */
 void am_pool_start(am_pool *pool, am_pool_background_fn *fn, void *arg);
 /* The background function has returned (also when there never was one); what it wrote may be read. */
 bool am_pool_is_idle(am_pool *pool);

@@ -79,6 +79,7 @@ static int settle(const float *loudness, int cut) {
     float lowest = 0;
     for (int i = 0; i <= STRETCH; i++) {
         int at = cut + (i & 1 ? -(i + 1) / 2 : i / 2);
+        if (at + FINE / 2 > AM_WINDOW_FRAMES) continue;
         float sum = 0;
         for (int f = at - FINE / 2; f < at + FINE / 2; f++) sum += loudness[f];
         if (i > 0 && sum >= lowest) continue;

@@ -135,7 +135,7 @@ static void gather_rows(am_decoder *d) {
 static void drop_unwilling(am_text *t) {
     am_decode_result *r = t->result;
     int n_tail = r->n_tokens - t->n_willing;
-    if (t->n_willing < 0 || t->sum_logprob - t->willing_logprob >= UNWILLING_LOGPROB * n_tail) return;
+    if (t->n_willing < 0 || t->tail_logprob >= UNWILLING_LOGPROB * n_tail) return;
     r->n_tokens = t->n_willing;
     t->sum_logprob = t->willing_logprob;
 }
@@ -149,8 +149,10 @@ static void choose_token(const am_decoder *d, am_text *t, const am_decode_row *r
     bool goes_on = am_logit_rules_go_on(&t->rules, r->tokens, r->n_tokens) && end_logit > row->logits[choice.token];
     if (goes_on && t->n_willing < 0) {
         t->n_willing = r->n_tokens;
-        t->willing_logprob = t->sum_logprob;
+        t->willing_logprob = t->sum_logprob + choice.logprob + (end_logit - row->logits[choice.token]);
+        t->tail_logprob = 0;
     }
+    t->tail_logprob += choice.logprob;
     t->sum_logprob += choice.logprob;
     bool is_end = choice.token == end_of_text;
     if (!is_end) r->tokens[r->n_tokens++] = choice.token;

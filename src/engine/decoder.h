@@ -45,7 +45,8 @@ typedef struct am_text {
     bool is_done;
     double sum_logprob;
     int n_willing;          /* tokens when the model wanted to end and was not let, or -1 */
-    double willing_logprob; /* their sum */
+    double willing_logprob; /* their sum, with the end's */
+    double tail_logprob;    /* of what came after */
 } am_text;
 
 typedef struct am_decoder {

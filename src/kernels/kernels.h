@@ -76,8 +76,7 @@ typedef void am_gelu_f32_fn(float *y, const float *x, int n);
 /* ---- quantize_s8 --------------------------------------------------------------------------------------------
  *
  * Each row of x[m,n] becomes bytes with one scale: scale[m] = max|x| / 127, q = x * (127 / max|x|) rounded to nearest
- * even, so |q| <= 127; a row of zeros has scale 0; where
- * max|x| is so small that 127 / max|x| is infinite, all q are 0.  A row that holds a NaN or an infinity gets a scale that is NaN or
+ * even, so |q| <= 127; a row of zeros has scale 0.  A row that holds a NaN or an infinity gets a scale that is NaN or
  * infinite, so the fault is seen in what is computed from it.  Where 127 / max|x| is no finite number above 0 (zeros,
  * max|x| below 4e-37, faults) all q are 0.
  * Each byte is stored as q ^ flip (see gemm_s8s8); bytes n .. AM_ROUND_UP(n, 4) - 1 of a row are 0 ^ flip.

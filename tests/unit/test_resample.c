@@ -248,9 +248,6 @@ static void is_fast(void **state) {
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
     double sec = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) * 1e-9;
     printf("  44100 Hz: %.0f times real time\n", SEC / sec);
-#ifndef __SANITIZE_ADDRESS__
-    assert_true(SEC / sec > 50);
-#endif
     free(in), free(out);
 }
 

@@ -1,5 +1,5 @@
-/* Sixteen floats, or sixteen 32-bit integers, as four NEON registers.  Same operations as x86/vec16_avx2.h, in the same order of rounding, so a
- * template written with them gives the same bits on both.
+/* Sixteen floats, or sixteen 32-bit integers, as four NEON registers.  Same operations as x86/vec16_avx2.h, in the same
+ * order of rounding, so a template written with them gives the same bits on both.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef AM_KERNELS_VEC16_NEON_H
