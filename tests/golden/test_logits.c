@@ -117,9 +117,9 @@ static void matches_ctranslate2(void **state) {
 }
 
 /* The reference computes in float32: the likeliest token must be the same in every step.  Of the unlikely ones, some with
- * probabilities below 1e-6, the logarithm may be off more; 1.1 was measured. */
+ * probabilities below 1e-6, the logarithm may be off more; 0.55 was measured. */
 static void int8_is_near(void **state) {
-    check_compute(AM_TEST_INT8, "int8", 1.5);
+    check_compute(AM_TEST_INT8, "int8", 1.0);
 }
 
 /* rescore() makes the logits of named tokens what the exact embedding gives, and no others. */
