@@ -193,7 +193,7 @@ static void write_ends(work *w) {
     am_transcript_info info = { .struct_size = sizeof info, .languages = languages };
     am_session_languages(w->session, languages, MAX_LANGUAGES, &info.n_languages);
     if (info.n_languages > 0) info.language = languages[0].code;
-    info.duration_sec = (double)w->n_samples / AM_SAMPLE_RATE;
+    info.duration_sec = w->cut_short ? seconds_done(w) : (double)w->n_samples / AM_SAMPLE_RATE;
     am_cli_extent extent = w->cut_short ? AM_CLI_PARTIAL : AM_CLI_WHOLE;
     if (w->cut_short && !is_anything_done(w)) extent = AM_CLI_NOTHING;
     int code = am_cli_output_finish(w->output, &info, extent);

@@ -6,6 +6,8 @@
  * SPDX-License-Identifier: MIT */
 #include "engine/cutter.h"
 
+#include <math.h>
+
 enum {
     FIRST_CUT = AM_WINDOW_FRAMES * 2 / 3, /* a window costs the same whatever it holds: none shorter than 20 s */
     STRETCH = 24,                         /* frames averaged */
@@ -18,17 +20,22 @@ enum {
 
 #define PAUSE 1e-4f       /* -40 dB, in power */
 #define NEARLY_EQUAL 2.0f /* 3 dB */
+#define LOUDEST 4.0f      /* 12 dB over full scale */
 #define LOUD 3e-3f        /* -25 dB */
 #define OVER_NOISE 10.0f
 #define INAUDIBLE 1e-6f     /* -60 dB */
 #define ONE_STEP 9.313e-10f /* a sine of one step of 16 bits, squared: (1 / 32768)^2 */
 
-/* How loud each frame is: the one thing asked of a detector of speech. */
+/* How loud each frame is: the one thing asked of a detector of speech.  A damaged sample far beyond full scale counts as
+ * loud, not as so loud that everything after it would be silence. */
 static int measure(float *loudness, const float *pcm, int n_samples) {
     int n_frames = n_samples / AM_HOP;
     for (int f = 0; f < n_frames; f++, pcm += AM_HOP) {
         float sum = 0;
-        for (int i = 0; i < AM_HOP; i++) sum += pcm[i] * pcm[i];
+        for (int i = 0; i < AM_HOP; i++) {
+            float x = fminf(fmaxf(pcm[i], -LOUDEST), LOUDEST);
+            sum += x * x;
+        }
         loudness[f] = sum / AM_HOP;
     }
     return n_frames;

@@ -48,6 +48,9 @@ static am_status check_head(opening *k) {
         return am_fail(k->err, AM_E_MODEL, "%s: %zu bytes; its header says %llu: it is damaged or cut off", m->shown,
                        m->len, (unsigned long long)file_bytes);
     k->n_sections = am_load_u32(m->data + AM_HEADER_N_SECTIONS);
+    if (k->n_sections > AM_CONTAINER_MAX_SECTIONS)
+        return am_fail(k->err, AM_E_MODEL, "%s: a table of %u sections; no model has more than %d", m->shown,
+                       (unsigned)k->n_sections, AM_CONTAINER_MAX_SECTIONS);
     k->head_bytes = AM_ROUND_UP(AM_HEADER_BYTES + (uint64_t)k->n_sections * AM_ENTRY_BYTES, AM_CONTAINER_ALIGN);
     if (k->head_bytes > m->len)
         return am_fail(k->err, AM_E_MODEL, "%s: a table of %u sections in a file of %zu bytes: it is damaged", m->shown,

@@ -64,6 +64,26 @@ static void prefers_a_long_pause(void **state) {
     }
 }
 
+/* What lies behind the window is not looked at: the frames next to it in memory made the end of the pause look loud. */
+static void pause_at_the_very_end(void **state) {
+    for (double from = 29.60; from < 29.99; from += 0.01) {
+        noise_everywhere(0);
+        burst(0, from);
+        expect_between(end_of_window(), 20.0, 29.98);
+    }
+}
+
+/* One sample of a damaged file must not make all that follows look like silence. */
+static void absurd_sample_is_only_loud(void **state) {
+    noise_everywhere(0);
+    burst(0, 30);
+    pcm[SECOND] = 1e20f;
+    memset(&cutter, 0, sizeof cutter);
+    assert_int_equal(am_cutter_skip(&cutter, pcm, AM_WINDOW_SAMPLES), 0);
+    pcm[SECOND] = 0;
+    assert_int_equal(am_cutter_skip(&cutter, pcm, AM_WINDOW_SAMPLES), 0);
+}
+
 static void early_pauses_do_not_count(void **state) {
     noise_everywhere(1e-4f);
     burst(0, 10);
@@ -155,6 +175,8 @@ int main(void) {
         cmocka_unit_test(prefers_the_later_of_equal_pauses),
         cmocka_unit_test(prefers_a_long_pause),
         cmocka_unit_test(early_pauses_do_not_count),
+        cmocka_unit_test(pause_at_the_very_end),
+        cmocka_unit_test(absurd_sample_is_only_loud),
         cmocka_unit_test(silence_to_the_end),
         cmocka_unit_test(no_pause_at_all),
         cmocka_unit_test(a_weak_word_is_not_cut),
