@@ -1,8 +1,8 @@
 /* Whether a model or a session fits into the memory this process may still take: refused before work starts, with the
  * numbers, rather than killed in the middle of it.
  *
- * Estimates are low on purpose.  They count what is certain to be needed and leave out padding, scratch and whatever
- * depends on the kernel in use, so nothing that would fit is refused; what is just too large is left to the allocator.
+ * Estimates are low on purpose.  They leave out padding, scratch and whatever depends on the kernel in use; what is just
+ * too large is left to the allocator.  Every window of a batch counts, although a short recording may not need them all.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef AM_MODEL_CAPACITY_H
