@@ -25,7 +25,6 @@ typedef struct am_prepare_config {
     const am_quantized *quantized; /* computes in INT8 */
     unsigned cpu_flags;
     am_pool *pool; /* borrowed during the call */
-    const am_logger *logger;
 } am_prepare_config;
 
 /* One token to run through the decoder.  Rows of one slot lie next to each other. */

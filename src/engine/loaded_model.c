@@ -129,7 +129,7 @@ static am_status open_f32(am_model *m, const am_model_config *cfg, am_pool *pool
         status = fill(m, &f, cfg->path, err);
     }
     if (status == AM_OK) status = am_capacity_check_model(&m->dims, false, err);
-    am_prepare_config prepare = { .weights = w, .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
+    am_prepare_config prepare = { .weights = w, .cpu_flags = m->cpu_flags, .pool = pool };
     if (status == AM_OK) status = m->ops->prepare(&m->prepared, &prepare, err);
     am_weights_close(&w);
     return status;
@@ -141,7 +141,7 @@ static am_status open_int8(am_model *m, const am_model_config *cfg, am_pool *poo
     const am_quantized *q = m->quantized;
     facts f = facts_of_quantized(q);
     status = fill(m, &f, cfg->path, err);
-    am_prepare_config prepare = { .quantized = q, .cpu_flags = m->cpu_flags, .pool = pool, .logger = &cfg->logger };
+    am_prepare_config prepare = { .quantized = q, .cpu_flags = m->cpu_flags, .pool = pool };
     if (status == AM_OK) status = m->ops->prepare(&m->prepared, &prepare, err);
     am_quantized_release_rows(q, &q->conv1);
     am_quantized_release_rows(q, &q->conv2);

@@ -4,13 +4,64 @@
  * a good model from opening.
  *
  * SPDX-License-Identifier: MIT */
+#define _DEFAULT_SOURCE
 #include "model/containers.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/sha256.h"
 #include "base/versioned.h"
 #include "model/capacity.h"
 #include "model/catalogue.h"
+
+enum { NAME_SHOWN = 64 };
+
+/* ---- where containers are kept -------------------------------------------------------------------------------- */
+
+am_status am_container_place(char out[AM_PATH_CAP], const char *container_dir, const char *path, am_error *err) {
+    char *real = realpath(path, NULL);
+    if (!real) return am_fail(err, errno == ENOMEM ? AM_E_NOMEM : AM_E_OPEN, "%.600s: %s", path, strerror(errno));
+    char hex[65], name[NAME_SHOWN + 1];
+    am_sha256 sha;
+    am_sha256_init(&sha);
+    am_sha256_add(&sha, real, strlen(real));
+    am_sha256_hex(&sha, hex);
+    snprintf(name, sizeof name, "%s", strrchr(real, '/') + 1);
+    for (char *p = name; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *p)) *p = '_';
+    free(real);
+    int n = snprintf(out, AM_PATH_CAP, "%s/%s-%.16s.am", container_dir, name, hex);
+    if (n < 0 || n >= AM_PATH_CAP)
+        return am_fail(err, AM_E_ARG, "%.200s...: the path of the containers is too long", container_dir);
+    return AM_OK;
+}
+
+am_status am_container_remove(const char *container, am_error *err) {
+    char folder[AM_PATH_CAP];
+    snprintf(folder, sizeof folder, "%s", container);
+    char *name = strrchr(folder, '/');
+    if (!name) return AM_OK;
+    *name++ = '\0';
+    DIR *dir = opendir(folder);
+    if (!dir) return AM_OK;
+    am_status status = AM_OK;
+    for (struct dirent *entry; status == AM_OK && (entry = readdir(dir));) {
+        /* The container, and what a writer that was killed has left of it. */
+        char file[AM_PATH_CAP];
+        size_t len = strlen(name);
+        if (strncmp(entry->d_name, name, len) != 0) continue;
+        if (entry->d_name[len] && strncmp(entry->d_name + len, ".tmp-", 5) != 0) continue;
+        if (am_path_join(file, folder, entry->d_name, NULL) == AM_OK && remove(file) != 0 && errno != ENOENT)
+            status = am_fail(err, AM_E_IO, "%.600s: cannot remove: %s", file, strerror(errno));
+    }
+    closedir(dir);
+    return status;
+}
+
+/* ---- found or made ---------------------------------------------------------------------------------------- */
 
 typedef struct loading {
     const char *path;

@@ -29,7 +29,7 @@ bool am_test_backend_open(am_test_backend *t, const char *cpu, am_test_compute c
         am_weights_close(&w);
         return false;
     }
-    am_prepare_config cfg = { .cpu_flags = am_cpu_flags(), .logger = &silent };
+    am_prepare_config cfg = { .cpu_flags = am_cpu_flags() };
     assert_int_equal(am_cpu_mask(cpu, &cfg.cpu_flags, &err), AM_OK);
     assert_int_equal(am_pool_open(&t->pool, 0, &err), AM_OK);
     cfg.pool = t->pool;
